@@ -1,0 +1,263 @@
+"""From a question to a grounded, cited answer or a refusal.
+
+    understand (follow-ups) -> search -> read the best candidates -> rank anew -> refuse or quote (or let a writer write)
+
+Every quotation is a span of its document, word for word. The probability that the documents answer is the surest
+passage's; below the calibrated threshold nothing is answered, though what was found stays to be seen. Documents that
+say the same speak once. Safe for threads: nothing here is changed after the opening.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whelm.answer.followup import standalone
+from whelm.answer.quotes import Quotable, choose_quotes
+from whelm.answer.ranking import FinalRanking, features
+from whelm.answer.reader import Reader, Reading
+from whelm.answer.signals import Passage
+from whelm.answer.write import Writer, write_answer
+from whelm.core.errors import DataError, MissingError
+from whelm.core.types import NOT_SUPPORTED, Answer, Chunk, Citation, Conversation, Document, Embedder, Evidence, Hit
+from whelm.retrieve.index import FolderIndex
+from whelm.retrieve.search import HybridRetriever
+from whelm.text.analyzer import analyzer_for
+
+__all__ = ["Answerer", "AnswerSettings", "Candidate"]
+
+Mode = Literal["auto", "quote", "write"]
+MAX_QUESTION_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerSettings:
+    """What was calibrated on tune."""
+
+    threshold: float = 0.2
+    """Probability below which nothing is answered"""
+    candidates: int = 24
+    """Chunks that are read for one question"""
+    use: str = "quote"
+    """What `auto` does: quote or write"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk that was found and read."""
+
+    hit: Hit
+    chunk: Chunk
+    document: Document
+    text: str
+    reading: Reading
+    score: float
+
+
+class Answerer:
+    """Answers from one folder of documents."""
+
+    def __init__(
+        self,
+        index: FolderIndex,
+        retriever: HybridRetriever,
+        reader: Reader,
+        settings: AnswerSettings,
+        *,
+        ranking: FinalRanking | None = None,
+        prominence: Mapping[str, float] | None = None,
+        generator: Writer | None = None,
+        language: str = "en",
+        name: str = "whelm",
+    ) -> None:
+        self.index, self.retriever, self.reader, self.settings = index, retriever, reader, settings
+        self.ranking = ranking or FinalRanking()
+        self.prominence = prominence or {}
+        self.generator, self.language, self.name = generator, language, name
+
+    # --- what is asked -----------------------------------------------------------------------------------------
+
+    def answer(
+        self, question: str, conversation: Conversation | None = None, mode: Mode = "auto",
+        *, hidden: Collection[str] = (), k: int = 10,
+    ) -> Answer:
+        """Answer `question`, as part of a conversation where one is given; `hidden` documents are not looked at."""
+        began = time.perf_counter()
+        if not question.strip():
+            raise DataError("the question is empty", 'ask something: whelm ask "How do I ...?" --run RUN')
+        if len(question) > MAX_QUESTION_CHARACTERS:
+            raise DataError(f"the question has {len(question):,} characters", f"at most {MAX_QUESTION_CHARACTERS:,} are read")
+        text = standalone(question, conversation, self.language) if conversation and conversation.turns else question
+        candidates = self.candidates(text, hidden=hidden)
+        hits = tuple(replace(c.hit, score=c.score) for c in candidates[:k])
+        probability = max((c.reading.probability for c in candidates), default=0.0)
+        answer = Answer(question, hits=hits, probability=probability, standalone=text if text != question else "")
+        if candidates and probability >= self.settings.threshold:
+            answer = self._supported(answer, text, candidates, self._mode(mode))
+        return replace(answer, seconds=time.perf_counter() - began)
+
+    def ranking_rows(self, question: str) -> tuple[NDArray[np.float64], list[Hit]]:
+        """The features of the candidates, float [C, FEATURES], to fit the final ranking."""
+        hits, documents, _, readings = self._read(question, ())
+        return self._features(question, hits, readings, documents), hits
+
+    def candidates(self, question: str, *, hidden: Collection[str] = ()) -> list[Candidate]:
+        """The chunks that were found and read, best first."""
+        hits, documents, chunks, readings = self._read(question, hidden)
+        order = self.ranking.scores(self._features(question, hits, readings, documents))
+        found = [
+            Candidate(hit, chunk, documents[hit.document], _text(documents, chunk), reading, float(score))
+            for hit, chunk, reading, score in zip(hits, chunks, readings, order, strict=True)
+        ]
+        return sorted(found, key=lambda c: (-c.score, c.chunk.id))
+
+    # --- what a server and an evaluation need ------------------------------------------------------------------
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        """The chunks found for a query, in the order in which an answer weighs them, then the rest of the search."""
+        read = [replace(c.hit, score=c.score) for c in self.candidates(query)]
+        seen = {hit.chunk for hit in read}
+        rest = [hit for hit in self.retriever.search(query, k) if hit.chunk not in seen] if k > len(read) else []
+        return (read + rest)[:k]
+
+    def rankings(self) -> dict[str, object]:
+        """The orders that are compared: text, dense, fused, reranked."""
+
+        def with_alpha(alpha: float) -> HybridRetriever:
+            config = replace(self.retriever.config, alpha=alpha)
+            return HybridRetriever(self.index, self.retriever.embedders, config)
+
+        found: dict[str, object] = {"text": lambda q: with_alpha(0.0).search(q, 50)}
+        if self.retriever.embedders:
+            found["dense"] = lambda q: with_alpha(1.0).search(q, 50)
+            found["fused"] = lambda q: self.retriever.search(q, 50)
+        found["reranked"] = lambda q: self.search(q, 50)
+        return found
+
+    def document(self, document_id: str) -> Document:
+        """A document by its name."""
+        return self.index.document(document_id)
+
+    def chunk(self, chunk_id: str) -> Chunk:
+        """A chunk by its name."""
+        return self.index.chunk(chunk_id)
+
+    def twins(self, document_id: str) -> tuple[str, ...]:
+        """The documents that say the same."""
+        return self.index.twins(document_id)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of texts by the embedder that searches; float32 [n, d]."""
+        embedders: dict[str, Embedder] = self.retriever.embedders
+        chosen_one = embedders.get(self.retriever.config.which) or next(iter(embedders.values()), None)
+        if chosen_one is None:
+            raise MissingError("there are no weights that make vectors", "whelm model fetch wordllama-256, then build again")
+        return chosen_one.embed(texts)
+
+    def _features(
+        self, question: str, hits: Sequence[Hit], readings: Sequence[Reading], documents: Mapping[str, Document]
+    ) -> NDArray[np.float64]:
+        analyzer = analyzer_for(self.language)
+        found = [documents[hit.document] for hit in hits]
+        return features(
+            frozenset(analyzer.tokens(question)), [r.score for r in readings], [hit.score for hit in hits], self.prominence,
+            found, [frozenset(analyzer.tokens(d.title.rsplit(".", 1)[-1])) for d in found],
+        )  # fmt: skip
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _read(
+        self, question: str, hidden: Collection[str]
+    ) -> tuple[list[Hit], dict[str, Document], list[Chunk], list[Reading]]:
+        """The best of the search, and what the reader says of each."""
+        wanted = self.settings.candidates
+        scores = self.retriever.scores(question, wanted + (20 if hidden else 0))
+        places = [i for i, hit in enumerate(scores.hits) if hit.document not in hidden][:wanted]
+        hits = [scores.hits[i] for i in places]
+        documents = {hit.document: self.index.document(hit.document) for hit in hits}
+        chunks = [self.index.chunk(hit.chunk) for hit in hits]
+        passages = [
+            Passage(
+                text=_text(documents, chunk),
+                title=_title(documents[chunk.document], chunk),
+                score=float(scores.text[i]),
+                cosine=None if np.isnan(scores.dense[i]) else float(scores.dense[i]),
+            )
+            for i, chunk in zip(places, chunks, strict=True)
+        ]
+        return hits, documents, chunks, self.reader.read(question, passages, self.language)
+
+    def _mode(self, mode: Mode) -> str:
+        if mode == "write" and self.generator is None:
+            raise DataError("this run has no writer", "build it with --writer URL --writer-model NAME, or ask with --mode quote")
+        return (self.settings.use if self.generator is not None else "quote") if mode == "auto" else mode
+
+    def _supported(self, answer: Answer, question: str, candidates: list[Candidate], mode: str) -> Answer:
+        if mode == "write":
+            return self._written(answer, question, candidates)
+        quotes = self._quotes(question, candidates)
+        text = "\n".join(_shown(c.quote) for c in quotes)
+        return replace(answer, answer=text, supported=True, mode="quote", citations=tuple(quotes))
+
+    def _quotes(self, question: str, candidates: list[Candidate]) -> list[Citation]:
+        """Up to three sentences: the best passage's own, then of others that are nearly as sure."""
+        best = candidates[:4]
+        passages = [Passage(c.text, _title(c.document, c.chunk)) for c in best]
+        _, sentences = self.reader.signals.rows_and_sentences(question, passages, self.language)
+        quotable = [
+            Quotable(c.text, spans, fits, c.reading.start, c.reading.end, c.reading.probability)
+            for c, (spans, fits) in zip(best, sentences, strict=True)
+        ]
+        return [_citation(candidates[i], start, end) for i, start, end in choose_quotes(quotable)]
+
+    def _written(self, answer: Answer, question: str, candidates: list[Candidate]) -> Answer:
+        assert self.generator is not None
+        pieces = [
+            Evidence(c.document.id, c.chunk.id, c.chunk.start + start, c.chunk.start + end, c.text[start:end], c.score)
+            for c in candidates[:6]
+            for start, end in [(c.reading.start, c.reading.end)]
+        ]
+        labels = {c.document.id: c.document.title for c in candidates}
+        written = write_answer(question, pieces, self.generator, labels=labels, language=self.language)
+        cut = (*written.evidence_cut, *(f"dropped: {d.reason}" for d in written.dropped))
+        if not written.supported:
+            return replace(answer, answer=NOT_SUPPORTED, supported=False, mode="write", evidence_cut=cut)
+        by_chunk = {c.chunk.id: c for c in candidates}
+        cited = [
+            _citation(by_chunk[e.chunk], e.start - by_chunk[e.chunk].chunk.start, e.end - by_chunk[e.chunk].chunk.start)
+            for e in written.citations
+        ]
+        return replace(answer, answer=written.text, supported=True, mode="write", citations=tuple(cited), evidence_cut=cut)
+
+
+def _title(document: Document, chunk: Chunk) -> str:
+    parts = [document.title, *(h for h in chunk.headings if h != document.title)]
+    return " > ".join(part for part in parts if part)
+
+
+def _text(documents: Mapping[str, Document], chunk: Chunk) -> str:
+    return documents[chunk.document].text[chunk.start : chunk.end]
+
+
+def _citation(candidate: Candidate, start: int, end: int) -> Citation:
+    chunk, document = candidate.chunk, candidate.document
+    at, to = chunk.start + start, chunk.start + end
+    page = chunk.page
+    if document.page_starts:
+        page = int(np.searchsorted(document.page_starts, at, side="right"))
+    return Citation(
+        document=document.id, source=document.source, heading=" > ".join(chunk.headings), page=page, chunk=chunk.id,
+        quote=document.text[at:to], start=at, end=to, score=round(candidate.reading.probability, 6),
+    )  # fmt: skip
+
+
+def _shown(quote: str) -> str:
+    """A quotation as running text: its line breaks are the document's layout, unless it is code or a list."""
+    lines = quote.splitlines()
+    plain = all(not line.startswith(("    ", "\t", ">>>", "-", "*", "|", "`")) for line in lines)
+    return " ".join(line.strip() for line in lines) if plain else quote

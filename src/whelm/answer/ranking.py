@@ -1,0 +1,103 @@
+"""The last word on the order of candidates: what the reader says, what search says, and which document it is.
+
+    s(c) = w . [reader's logit, fused search score, prominence, depth],   P(c) = softmax over the question's candidates
+
+The reader judges text alone; the document's standing is not in it: of two that answer, the one that others speak of
+(`prominence`) and that lies less deep (`os.mkdir` before `importlib.resources.abc.X.mkdir`) is the likelier wish. The
+weights are fitted by maximum a posteriori, with a Gaussian prior around given weights: few questions change little.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whelm.core.types import Document
+
+__all__ = ["FEATURES", "FinalRanking", "RankingSample", "features", "fit_ranking"]
+
+FEATURES = ("reader", "search", "prominence", "depth", "named")
+PRIOR = (1.0, 2.0, 1.5, -0.35, 1.0)
+# standard deviations of the prior: the document's standing cannot be learnt from questions made of its text
+_SPREAD = (0.3, 1.0, 0.3, 0.1, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class RankingSample:
+    """The features of a question's candidates, float [C, FEATURES], and which of them are right."""
+
+    rows: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRanking:
+    """Weights of the features."""
+
+    weights: tuple[float, ...] = PRIOR
+
+    def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """rows: float [C, FEATURES]. Returns: float [C], higher is better."""
+        return rows @ np.asarray(self.weights)
+
+    def named(self) -> dict[str, float]:
+        """Feature -> weight."""
+        return dict(zip(FEATURES, self.weights, strict=True))
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(self.named()))
+
+    @classmethod
+    def load(cls, path: Path) -> FinalRanking:
+        body = json.loads(path.read_text())
+        return cls(tuple(float(body[name]) for name in FEATURES))
+
+
+def features(
+    question_words: frozenset[str], logits: Sequence[float], search: Sequence[float], prominence: Mapping[str, float],
+    documents: Sequence[Document], title_words: Sequence[frozenset[str]],
+) -> NDArray[np.float64]:
+    """float [C, FEATURES] of the candidates of one question."""
+    rows = np.zeros((len(documents), len(FEATURES)))
+    for i, document in enumerate(documents):
+        named = title_words[i]
+        share = len(named & question_words) / len(named) if named else 0.0
+        rows[i] = (logits[i], search[i], prominence.get(document.id, 0.0), _depth(document), share)
+    return rows
+
+
+def _depth(document: Document) -> float:
+    """How deep a name lies: dots of an object's name; files count as level with each other."""
+    return float(min(document.title.count("."), 4)) if " " not in document.title else 0.0
+
+
+def fit_ranking(samples: Sequence[RankingSample], prior: Sequence[float] = PRIOR) -> FinalRanking:
+    """Maximum a posteriori by Newton's method; without samples the prior."""
+    mean, precision = np.asarray(prior, float), 1.0 / np.square(np.asarray(_SPREAD))
+    usable = [s for s in samples if s.right.any() and not s.right.all()]
+    theta = mean.copy()
+    for _ in range(25):
+        gradient, curvature = precision * (theta - mean), np.diag(precision)
+        for sample in usable:
+            p = _softmax(sample.rows @ theta)
+            q = np.where(sample.right, p, 0.0)
+            q /= max(q.sum(), 1e-12)  # any right candidate will do
+            expected = p @ sample.rows
+            gradient = gradient + sample.weight * (expected - q @ sample.rows)
+            curvature = curvature + sample.weight * ((sample.rows * p[:, None]).T @ sample.rows - np.outer(expected, expected))
+        step = np.linalg.solve(curvature, gradient)
+        theta = theta - step
+        if np.abs(step).max() < 1e-6:
+            break
+    return FinalRanking(tuple(float(w) for w in theta))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = np.exp(logits - logits.max())
+    return shifted / shifted.sum()  # type: ignore[no-any-return]

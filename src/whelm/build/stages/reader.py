@@ -1,0 +1,105 @@
+"""The reader: the package's part once a machine, then what the folder's own questions add.
+
+`PACKAGE_READER` is made from the package's questions alone (its test fold left out) and lies in the user's cache.
+`READER` goes on from it for one folder: the weights of the final ranking are fitted to the folder's train and tune
+questions, around the package's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whelm.answer.answerer import Answerer, AnswerSettings
+from whelm.answer.ranking import RankingSample, fit_ranking
+from whelm.answer.teach import teach_package_reader
+from whelm.build.opening import open_answerer
+from whelm.build.stages.answers import sampled
+from whelm.build.stages.questions import read_questions
+from whelm.core import stop
+from whelm.core.stage import Context, Outcome, Stage
+from whelm.core.types import Metric, Question
+from whelm.data.grounded import GroundedSet, load_grounded_sets
+from whelm.data.questions import people_weight
+from whelm.retrieve.embed import load_embedder
+
+__all__ = ["PACKAGE_READER", "READER", "PackageReaderConfig", "ReaderConfig"]
+
+_MOST_ASKED = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackageReaderConfig:
+    """How the package's part is taught."""
+
+    embedders: tuple[tuple[str, str], ...]
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderConfig:
+    """How the folder's part is taught."""
+
+    steps: int
+    seed: int
+    language: str
+
+
+def _run_package(context: Context) -> Outcome:
+    config: PackageReaderConfig = context.config
+    embedders = {name: load_embedder(name) for name, _ in config.embedders}
+    reader = teach_package_reader(
+        [_record(group) for group in load_grounded_sets()], embedders.get("wordllama-256"), embedders.get("minilm-l6"), steps=config.steps, seed=config.seed,
+        scratch=context.scratch,
+    )  # fmt: skip
+    reader.save(context.out)
+    return Outcome(metrics={})
+
+
+def _record(group: GroundedSet) -> dict[str, Any]:
+    """A set in the form of its file, which is what the reader's examples are made of."""
+    return {
+        "id": group.id,
+        "language": group.language,
+        "passages": [{"title": p.title, "text": p.text} for p in group.passages],
+        "qas": [
+            {
+                "question": q.question, "answer": q.answer or None, "kind": q.kind or "unanswerable",
+                "evidence": [{"passage": e.passage, "quote": e.text} for e in q.evidence],
+                **({"after": q.after, "standalone": q.standalone} if q.after is not None else {}),
+            }
+            for q in group.questions
+        ],
+    }  # fmt: skip
+
+
+PACKAGE_READER = Stage("package-reader", _run_package)
+
+
+def _run(context: Context) -> Outcome:
+    paths = {name: artifact.path for name, artifact in context.inputs.items()}
+    package = paths.pop("package")
+    shutil.copytree(package, context.out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+    answerer = open_answerer({**paths, "reader": context.out}, AnswerSettings())
+    questions = sampled([q for q in read_questions(paths["questions"]) if q.answerable and q.split != "test"], _MOST_ASKED)
+    samples = []
+    for number, question in enumerate(questions):
+        stop.check()
+        samples.append(_sample(answerer, question))
+        context.progress(number + 1, len(questions), "questions")
+    ranking = fit_ranking(samples)
+    ranking.save(context.out / "ranking.json")
+    return Outcome(counts={"questions": len(questions)}, metrics={f"weight {n}": Metric(w) for n, w in ranking.named().items()})
+
+
+READER = Stage("reader", _run)
+
+
+def _sample(answerer: Answerer, question: Question) -> RankingSample:
+    rows, hits = answerer.ranking_rows(question.question)
+    names = {question.document, *answerer.twins(question.document)}
+    return RankingSample(rows, np.array([hit.document in names for hit in hits], bool), people_weight(question.kind))

@@ -1,0 +1,1 @@
+"""Floor 8: the command line. See README.md for the reading order."""

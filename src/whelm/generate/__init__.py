@@ -1,0 +1,1 @@
+"""Floor 2: from messages to text. See README.md."""

@@ -1,0 +1,1 @@
+"""Floor 1: text before it becomes numbers; see README.md for the reading order."""
