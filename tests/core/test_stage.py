@@ -154,7 +154,7 @@ def test_everything_else_is(store: Store) -> None:
         store.key(WORDS, WordsConfig(), {"source": source, "other": source}),
         store.key(dataclasses.replace(WORDS, version=2), WordsConfig(), {"source": source}),
         store.key(dataclasses.replace(WORDS, name="verbs"), WordsConfig(), {"source": source}),
-        store.key(dataclasses.replace(WORDS, also=("whelm.core." + "random",)), WordsConfig(), {"source": source}),
+        store.key(dataclasses.replace(WORDS, also=(".".join(["whelm", "core", "random"]),)), WordsConfig(), {"source": source}),
     }
     assert len(keys) == 8
 

@@ -67,7 +67,8 @@ def test_deleted_text_and_field_codes_are_left_out() -> None:
 
 def test_styles_that_loop_and_code() -> None:
     styles = (
-        f'<w:styles {W}><w:style w:styleId="A"><w:basedOn w:val="B"/></w:style><w:style w:styleId="B"><w:basedOn w:val="A"/></w:style>'
+        f'<w:styles {W}><w:style w:styleId="A"><w:basedOn w:val="B"/></w:style>'
+        '<w:style w:styleId="B"><w:basedOn w:val="A"/></w:style>'
         '<w:style w:styleId="Src"><w:name w:val="Source Code"/></w:style>'
         '<w:style w:styleId="H"><w:name w:val="Custom"/><w:pPr><w:outlineLvl w:val="1"/></w:pPr></w:style></w:styles>'
     )
@@ -79,7 +80,9 @@ def test_styles_that_loop_and_code() -> None:
 
 
 def test_footnotes() -> None:
-    notes = f'<w:footnotes {W}><w:footnote w:id="2"><w:p><w:r><w:t>The note.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    notes = (
+        f'<w:footnotes {W}><w:footnote w:id="2"><w:p><w:r><w:t>The note.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    )
     body = '<w:p><w:r><w:t>Text</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
     assert text(archive(body, word__footnotes=notes)) == "Text[1]\n\n[1] The note."
 
@@ -101,14 +104,18 @@ def test_zip_that_lies_about_its_size() -> None:
     # the central directory's uncompressed size (offset 24) claims 100 bytes
     at = honest.rfind(b"PK\x01\x02")
     honest[at + 24 : at + 28] = (100).to_bytes(4, "little")
-    assert outcome(bytes(honest), Limits(file_bytes=1 << 20)) in ("too large", "unreadable")
+    assert outcome(bytes(honest), Limits(file_bytes=1 << 20)) == "unreadable"
 
 
 def test_billion_laughs_and_external_entities() -> None:
     for entity in ('<!ENTITY a "ha"><!ENTITY b "&a;&a;">', '<!ENTITY a SYSTEM "file:///etc/passwd">'):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as file:
-            file.writestr("word/document.xml", f"<!DOCTYPE x [{entity}]><w:document {W}><w:body><w:p><w:r><w:t>&a;</w:t></w:r></w:p></w:body></w:document>")
+            file.writestr(
+                "word/document.xml",
+                f"<!DOCTYPE x [{entity}]><w:document {W}><w:body><w:p><w:r><w:t>&a;</w:t></w:r></w:p></w:body>"
+                "</w:document>",
+            )
         assert outcome(buffer.getvalue()) == "unreadable"
 
 

@@ -71,13 +71,16 @@ def test_order_and_additions_change_nothing() -> None:
 def test_kinds() -> None:
     text = " ".join(f"word{n}" for n in range(100))
     found = mark_duplicates([
-        document("b", text), document("a", text.replace(" ", "\n  ")), document("c", text + " more"), document("d", "other words here"),
+        document("b", text), document("a", text.replace(" ", "\n  ")), document("c", text + " more"),
+        document("d", "other words here"),
     ])  # fmt: skip
     assert found == {"b": Twin("a", "exact"), "c": Twin("a", "near")}
 
 
 def test_short_and_empty_texts() -> None:
-    found = mark_duplicates([document("a", ""), document("b", "  "), document("c", "one"), document("d", "one two"), document("e", "One")])
+    found = mark_duplicates(
+        [document("a", ""), document("b", "  "), document("c", "one"), document("d", "one two"), document("e", "One")]
+    )
     assert found == {"b": Twin("a", "exact"), "e": Twin("c", "near")}
 
 

@@ -19,7 +19,8 @@ RECORD: dict[str, Any] = {
     "qas": [
         {"question": "Q?", "answer": "Four [2].", "kind": "fact", "evidence": [{"passage": 2, "quote": "Four five"}]},
         {"question": "None?", "answer": None, "why": "near miss"},
-        {"question": "And?", "answer": "Two [1].", "kind": "fact", "after": 0, "standalone": "And then?", "evidence": [{"passage": 1, "quote": "two"}]},
+        {"question": "And?", "answer": "Two [1].", "kind": "fact", "after": 0, "standalone": "And then?",
+         "evidence": [{"passage": 1, "quote": "two"}]},
     ],
 }  # fmt: skip
 

@@ -25,14 +25,23 @@ def documents() -> dict[str, Document]:
     return {document.id: document for document in found}
 
 
-EXPECTED = """shutil shutil.copytree os.path.join os.walk os.listdir os.remove json.loads print open sorted enumerate zip range dict.get str.split
-list.sort set.add int ValueError math.sqrt itertools.chain functools.reduce functools.lru_cache collections.OrderedDict collections.deque
-collections.abc.Mapping datetime.datetime datetime.date random.randint random.shuffle threading.Thread threading.Lock io.StringIO
-socket.socket.connect asyncio.sleep asyncio.gather asyncio.Queue concurrent.futures.ThreadPoolExecutor subprocess.run re.compile re.sub
-pathlib.Path pathlib.Path.mkdir sqlite3.connect csv.reader heapq.heappush bisect.bisect_left unittest.TestCase.assertEqual
-logging.basicConfig logging.handlers.RotatingFileHandler argparse.ArgumentParser.add_argument urllib.request.urlopen time.sleep sys.exit
-struct.pack zlib.compress decimal.Decimal statistics.mean dataclasses.dataclass contextlib.contextmanager tempfile.mkdtemp pickle.dumps
-copy.deepcopy secrets.token_hex operator.itemgetter inspect.signature array.array multiprocessing.Pool signal.signal topics/with
+EXPECTED = """
+shutil shutil.copytree os.path.join os.walk os.listdir os.remove json.loads
+print open sorted enumerate zip range dict.get str.split
+list.sort set.add int ValueError math.sqrt itertools.chain functools.reduce functools.lru_cache
+collections.OrderedDict collections.deque
+collections.abc.Mapping datetime.datetime datetime.date random.randint random.shuffle threading.Thread threading.Lock
+io.StringIO
+socket.socket.connect asyncio.sleep asyncio.gather asyncio.Queue concurrent.futures.ThreadPoolExecutor subprocess.run
+re.compile re.sub
+pathlib.Path pathlib.Path.mkdir sqlite3.connect csv.reader heapq.heappush bisect.bisect_left
+unittest.TestCase.assertEqual
+logging.basicConfig logging.handlers.RotatingFileHandler argparse.ArgumentParser.add_argument urllib.request.urlopen
+time.sleep sys.exit
+struct.pack zlib.compress decimal.Decimal statistics.mean dataclasses.dataclass contextlib.contextmanager
+tempfile.mkdtemp pickle.dumps
+copy.deepcopy secrets.token_hex operator.itemgetter inspect.signature array.array multiprocessing.Pool
+signal.signal topics/with
 xml.etree.ElementTree.parse glob.glob"""
 
 
@@ -64,7 +73,10 @@ def test_texts(documents: dict[str, Document]) -> None:
     assert "\n\nRecursively copy a directory tree" in copytree.text
     assert copytree.metadata["module"] == "shutil" and copytree.metadata["kind"] == "function"
     assert copytree.source.endswith("shutil.py")
-    assert documents["dict.get"].text == "dict.get(key, default=None, /)\n\nReturn the value for key if key is in the dictionary, else default."
+    assert (
+        documents["dict.get"].text
+        == "dict.get(key, default=None, /)\n\nReturn the value for key if key is in the dictionary, else default."
+    )
     assert documents["random.randint"].metadata["also"] == "random.Random.randint"
     assert documents["os.path.join"].metadata["module"] == "os.path"
     assert documents["range"].text.startswith("class range(stop)\n\n")
@@ -73,9 +85,16 @@ def test_texts(documents: dict[str, Document]) -> None:
 
 def test_names_can_be_imported(documents: dict[str, Document]) -> None:
     """A sample of names leads to an object whose docstring is the document's."""
-    safe = ("shutil", "json", "collections", "math", "itertools", "functools", "os", "re", "datetime", "string", "random", "textwrap", "bisect",
-            "heapq", "statistics", "pathlib", "csv", "io", "logging", "argparse", "urllib", "contextlib", "decimal", "inspect", "asyncio")  # fmt: skip
-    names = [name for name, document in documents.items() if name.split(".")[0] in safe and document.metadata["kind"] != "topic"]
+    safe = (
+        "shutil", "json", "collections", "math", "itertools", "functools", "os", "re", "datetime",
+        "string", "random", "textwrap", "bisect", "heapq", "statistics", "pathlib", "csv", "io",
+        "logging", "argparse", "urllib", "contextlib", "decimal", "inspect", "asyncio",
+    )  # fmt: skip
+    names = [
+        name
+        for name, document in documents.items()
+        if name.split(".")[0] in safe and document.metadata["kind"] != "topic"
+    ]
     checked = 0
     for name in random.Random(0).sample(sorted(names), 250):
         document = documents[name]
@@ -100,8 +119,10 @@ def test_one_document_an_object(documents: dict[str, Document]) -> None:
 
 
 def test_no_module_with_side_effects_is_imported() -> None:
-    code = ("import sys\nfrom whelm.data.python_library import python_documents\nn = sum(1 for _ in python_documents())\n"
-            "odd = {'antigravity', 'this', 'tkinter', 'turtle', 'idlelib', 'readline', 'webbrowser', 'pdb'} & set(sys.modules)\n"
+    code = ("import sys\nfrom whelm.data.python_library import python_documents\n"
+            "n = sum(1 for _ in python_documents())\n"
+            "odd = {'antigravity', 'this', 'tkinter', 'turtle', 'idlelib', 'readline', 'webbrowser', 'pdb'} & "
+            "set(sys.modules)\n"
             "assert n > 5000 and not odd, odd")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout == "" and done.stderr == "", done.stderr

@@ -80,6 +80,7 @@ def test_links_never_leave_the_folder_and_never_loop(tmp_path: Path) -> None:
     assert files["out.md"].outcome == files["outdir"].outcome == "link"
     assert "out of the folder" in files["out.md"].reason
     assert files["again.md"].reason == "the same file as a.md"
+    assert "leads back" in files["sub/up"].reason and "leads back" in files["sub/here"].reason
     assert files["again"].outcome == files["sub/up"].outcome == files["sub/here"].outcome == "link"
     for path in ("self.md", "ping.md", "pong.md", "dangling.md"):
         assert files[path].outcome == "unreadable", path
@@ -103,12 +104,26 @@ def test_a_link_into_what_is_ignored_is_ignored(tmp_path: Path) -> None:
 
 
 def test_strange_names_become_safe_and_stay_unique(tmp_path: Path) -> None:
-    names = [b"new\nline.md", b"new\\nline.md", "bidi\u202egpj.md".encode(), b"bad\xff.md", b"esc\x1b[31m.md", "späße 中.md".encode()]
+    names = [
+        b"new\nline.md",
+        b"new\\nline.md",
+        "bidi\u202egpj.md".encode(),
+        b"bad\xff.md",
+        b"esc\x1b[31m.md",
+        "späße 中.md".encode(),
+    ]
     for name in names:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
     paths = to_read(tmp_path)
     assert len(paths) == len(names)
-    assert set(paths) == {"new\\nline.md", "new\\\\nline.md", "bidi\\u202egpj.md", "bad\\xff.md", "esc\\x1b[31m.md", "späße 中.md"}
+    assert set(paths) == {
+        "new\\nline.md",
+        "new\\\\nline.md",
+        "bidi\\u202egpj.md",
+        "bad\\xff.md",
+        "esc\\x1b[31m.md",
+        "späße 中.md",
+    }
     for path in paths:
         assert path.encode() and path.isprintable()
     assert all(file.absolute.read_text() == "x" for file in scan_folder(tmp_path))

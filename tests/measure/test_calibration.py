@@ -109,6 +109,7 @@ def test_threshold_by_hand() -> None:
     assert threshold_at(scores, 0.05) == 1 / 20
     assert threshold_at(scores, 0.0) == 0.0
     assert threshold_at(scores, 1.0) == np.inf
+    assert threshold_at(range(100), 0.29) == 29  # 0.29 * 100 is a hair below 29
     assert threshold_at([], 0.05) == -np.inf
     assert rate_above(scores, 0.5) == 0.5
     with pytest.raises(ValueError, match="between 0 and 1"):

@@ -71,6 +71,13 @@ def test_clusters_widen_the_interval() -> None:
     assert ratio == pytest.approx(np.sqrt(20), rel=0.2)
 
 
+def test_clusters_of_unequal_size() -> None:
+    metric = mean_interval([1.0] * 30, clusters=[0] * 25 + [1] * 4 + [2])
+    assert (metric.low, metric.value, metric.high) == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="cluster"):
+        mean_interval([1.0, 2.0], clusters=[0])
+
+
 def test_paired_difference() -> None:
     random = np.random.default_rng(2)
     a = random.random(200)
@@ -80,6 +87,7 @@ def test_paired_difference() -> None:
     assert 0 < better.p_value < 0.01
     same = paired_difference(a, a)
     assert (same.difference.value, same.p_value) == (0.0, 1.0)
+    assert paired_difference([1.0, -1.0] * 20, np.zeros(40)).p_value > 0.9  # two-sided
     noise = [
         paired_difference(np.random.default_rng(t).normal(size=50), np.zeros(50), t, resamples=400).p_value
         for t in range(200)

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whelm.core.errors import DataError, IncompatibleError
+from whelm.core.errors import DataError, IncompatibleError, LimitError
 from whelm.core.types import Chunk, Document
+from whelm.retrieve import update
 from whelm.retrieve.chunks import ChunkConfig, chunk
 from whelm.retrieve.index import FolderIndex
 from whelm.retrieve.update import update_index, write_vectors
@@ -204,16 +205,25 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, text: str
         index.text_search(text, 3)
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from whelm.core.errors import LimitError
-    from whelm.retrieve import update
-
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        ValueError("Internal error: 'No space left on device (os error 28)'"),
+        OSError("1000 requested and 200 written"),
+    ],
+)
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def full(*_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        raise error
 
-    monkeypatch.setattr(update, "write_record", full)
+    monkeypatch.setattr(update, "build_text_index", full)
+    monkeypatch.setattr(update, "free_bytes", lambda _: 0)
     with pytest.raises(LimitError, match="no space left"):
         update_index(None, tmp_path / "1", [])
+    monkeypatch.setattr(update, "free_bytes", lambda _: 1_000_000)
+    with pytest.raises(LimitError if "os error 28" in str(error) else type(error)):
+        update_index(None, tmp_path / "2", [])
 
 
 class Stopped(Exception):

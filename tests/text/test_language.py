@@ -42,6 +42,7 @@ EIGHTEEN = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "p
         # names of programs and commands do not hide the language around them
         ("使用 apt install 命令安装 Debian package 之后", "zh"),
         ("Mit `git clone https://example.org/x.git` wird das Repository lokal geklont und danach gebaut.", "de"),
+        ("Mit `this is the text that you will have to write with all the rest of it` geht es.", "de"),
     ],
 )
 def test_questions(text: str, language: str) -> None:

@@ -10,6 +10,7 @@ from whelm.text.normalize import decode, normalize_newlines, normalize_text, vis
 
 GERMAN = "Größe und Maße: für Übungen, „Straße“ – 5 €"
 CHINESE = "这是一个测试文件，内容是中文。版本 3.5 发布了。"
+RUSSIAN = "Это русский текст о том, как сохранить файл. Версия 3.5 вышла."
 JAPANESE = "これは日本語のテキストです。ファイルを保存します。"
 KOREAN = "이것은 한국어 문서입니다. 파일을 저장합니다."
 
@@ -27,6 +28,9 @@ KOREAN = "이것은 한국어 문서입니다. 파일을 저장합니다."
         (GERMAN.encode("utf-16-be"), GERMAN, "utf-16-be"),
         (GERMAN.encode("cp1252"), GERMAN, "cp1252"),
         ("déjà vu, señor".encode("latin-1"), "déjà vu, señor", "cp1252"),
+        ("die Höhe über dem Boden für".encode("cp1252"), "die Höhe über dem Boden für", "cp1252"),
+        (RUSSIAN.encode("cp1251"), RUSSIAN, "cp1251"),
+        (RUSSIAN.encode("koi8_r"), RUSSIAN, "koi8_r"),
         (CHINESE.encode("gb18030"), CHINESE, "gb18030"),
         (JAPANESE.encode("shift_jis"), JAPANESE, "shift_jis"),
         (JAPANESE.encode("euc_jp"), JAPANESE, "euc_jp"),

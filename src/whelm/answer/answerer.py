@@ -176,7 +176,7 @@ class Answerer:
     ) -> tuple[list[Hit], dict[str, Document], list[Chunk], list[Reading]]:
         """The best of the search, and what the reader says of each."""
         wanted = self.settings.candidates
-        scores = self.retriever.scores(question, wanted + (20 if hidden else 0))
+        scores = self.retriever.ranking(question, wanted + (20 if hidden else 0))
         places = [i for i, hit in enumerate(scores.hits) if hit.document not in hidden][:wanted]
         hits = [scores.hits[i] for i in places]
         documents = {hit.document: self.index.document(hit.document) for hit in hits}

@@ -16,8 +16,9 @@ from typing import Any
 from whelm.answer.signals import Passage
 from whelm.core.errors import DataError
 from whelm.core.random import fraction
+from whelm.data.grounded import GroundedSet
 
-__all__ = ["ReadingExample", "examples_of", "examples_of_squad", "fold_of", "in_test_fold", "tight_answer"]
+__all__ = ["ReadingExample", "examples_of", "examples_of_squad", "fold_of", "in_test_fold", "record_of", "tight_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class ReadingExample:
     language: str = "en"
     group: str = ""
     kind: str = ""
+    weight: float = 1.0  # in the joint models: kinds that are closer to people's questions count more
 
     @property
     def golds(self) -> frozenset[int]:
@@ -48,10 +50,11 @@ def fold_of(group: str, num_folds: int = 5) -> int:
     return int(fraction("answer/fold", group) * num_folds)
 
 
-def examples_of(sets: Iterable[Mapping[str, Any]], follow_ups: bool = True) -> list[ReadingExample]:
-    """Examples of sets in the form of grounded_answers; a follow-up is asked in its standalone wording."""
+def examples_of(sets: Iterable[GroundedSet | Mapping[str, Any]], follow_ups: bool = True) -> list[ReadingExample]:
+    """Examples of sets, loaded or in the form of their file; a follow-up is asked in its standalone wording."""
     out = []
     for one in sets:
+        one = record_of(one)
         try:
             passages = tuple(Passage(p["text"], p["title"]) for p in one["passages"])
             for qa in one["qas"]:
@@ -65,20 +68,35 @@ def examples_of(sets: Iterable[Mapping[str, Any]], follow_ups: bool = True) -> l
     return out
 
 
+def record_of(one: GroundedSet | Mapping[str, Any]) -> Mapping[str, Any]:
+    """A set in the form of its file, in which passages count from 1."""
+    if not isinstance(one, GroundedSet):
+        return one
+    questions = []
+    for q in one.questions:
+        record: dict[str, Any] = {"question": q.question, "answer": q.answer or None, "kind": q.kind or "unanswerable"}
+        record["evidence"] = [{"passage": e.passage + 1, "quote": e.text} for e in q.evidence]
+        if q.after is not None:
+            record |= {"after": q.after, "standalone": q.standalone}
+        questions.append(record)
+    passages = [{"title": p.title, "text": p.text} for p in one.passages]
+    return {"id": one.id, "language": one.language, "passages": passages, "qas": questions}
+
+
 def _example(one: Mapping[str, Any], passages: tuple[Passage, ...], qa: Mapping[str, Any]) -> ReadingExample:
     spans, tight = [], []
     for evidence in qa.get("evidence", ()):
         place = evidence["passage"] - 1
         start = passages[place].text.find(evidence["quote"])
         if start < 0:
-            continue  # quoted from the title: the passage counts, without a span
+            raise DataError(
+                f"set {one['id']!r}: the quote {evidence['quote'][:60]!r} does not stand in passage {place + 1}",
+                "quotes are verbatim, passages count from 1",
+            )
         spans.append((place, start, start + len(evidence["quote"])))
         short = tight_answer(qa["question"], qa["answer"], evidence["quote"])
         if short:
             tight.append((place, start + short[0], start + short[1]))
-    if not spans and qa.get("evidence"):
-        place = qa["evidence"][0]["passage"] - 1
-        spans.append((place, 0, len(passages[place].text)))
     question = qa.get("standalone") or qa["question"]
     return ReadingExample(
         question, passages, tuple(spans), tuple(tight), one["language"], one["id"], qa.get("kind", "unanswerable")

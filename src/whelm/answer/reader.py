@@ -17,18 +17,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whelm.answer.joint import JointModel
+from whelm.answer.judging import judge_deeply
 from whelm.answer.kinds import question_signals
 from whelm.answer.signals import SIGNALS, Passage, SignalReader, WordWeights
-from whelm.answer.spans import best_window
+from whelm.answer.spans import place_answer
 from whelm.core.errors import CorruptError, IncompatibleError
 from whelm.core.files import write_atomic
 from whelm.core.types import Embedder
+
+if TYPE_CHECKING:  # torch is loaded only where a cross-encoder was taught
+    from whelm.answer.deep import DeepReader, DeepReading
 
 __all__ = ["COLUMNS", "Passage", "Reader", "Reading"]
 
@@ -60,13 +64,16 @@ class Reader:
 
     def __init__(
         self, weights: WordWeights, joints: Mapping[str, JointModel], static: Embedder | None = None,
-        encoder: Embedder | None = None, record: Mapping[str, Any] | None = None,
+        encoder: Embedder | None = None, record: Mapping[str, Any] | None = None, deep: DeepReader | None = None,
+        max_deep: int = 6,
     ) -> None:  # fmt: skip
         self.joints = dict(joints)
         self.signals = SignalReader(weights, static)
         self.static = static
         self.encoder = encoder  # for questions whose candidates bring no cosine
         self.record = dict(record or {})  # how it was taught and what each signal adds: goes into the report
+        self.deep = deep
+        self.max_deep = max_deep  # candidates that the cross-encoder reads: bounds the time of an answer
 
     @property
     def weights(self) -> WordWeights:
@@ -78,16 +85,26 @@ class Reader:
             return []
         candidates = self._with_cosines(question, candidates, language)
         rows, sentences = self.signals.rows_and_sentences(question, candidates, language)
-        model = self.joints[self._which(candidates, language)]
-        columns = [SIGNALS.index(name) for name in model.columns]
-        judged = model.judge(rows[:, columns], question_signals(question, language))
+        which = self._which(candidates, language)
+        model = self.joints[which]
+        asked = question_signals(question, language)
+        judged = model.judge(rows[:, [SIGNALS.index(name) for name in model.columns]], asked)
+        deep: dict[int, DeepReading] = {}
+        if which == "cosine" and self.deep is not None:
+            chosen = [int(i) for i in np.argsort(-judged.scores, kind="stable")[: self.max_deep]]
+            read = self.deep.read(
+                question, [candidates[i] for i in chosen], [sentences[i] for i in chosen], self.weights
+            )
+            deep = dict(zip(chosen, read, strict=True))
+            if "deep" in self.joints:
+                judged = judge_deeply(self.joints["deep"], judged, deep, asked)
         readings = []
         for i, (spans, fits) in enumerate(sentences):
-            start, end = best_window(spans, fits)
+            start, end, tight_start, tight_end = place_answer(spans, fits, deep.get(i))
             readings.append(
                 Reading(
-                    float(judged.probabilities[i]), start, end, float(judged.scores[i]), start, end, judged.answerable,
-                    dict(zip(SIGNALS, map(float, rows[i]), strict=True)),
+                    float(judged.probabilities[i]), start, end, float(judged.scores[i]), tight_start, tight_end,
+                    judged.answerable, dict(zip(SIGNALS, map(float, rows[i]), strict=True)),
                 )
             )  # fmt: skip
         return readings
@@ -106,6 +123,8 @@ class Reader:
             "num_passages": self.weights.num_passages,
             "record": self.record,
         }
+        if self.deep is not None:
+            self.deep.save(folder / "cross_encoder.safetensors")
         write_atomic(folder / "reader.json", json.dumps(body, sort_keys=True, ensure_ascii=False))
 
     @classmethod
@@ -117,7 +136,11 @@ class Reader:
                 raise IncompatibleError(f"{folder}: reader version {_VERSION} expected, found {body['version']}",
                                         "build again")  # fmt: skip
             joints = {name: JointModel.of(record) for name, record in body["joints"].items()}
-            return cls(WordWeights(body["words"], body["num_passages"]), joints, static, encoder, body["record"])
+            weights = WordWeights(body["words"], body["num_passages"])
+            cross = folder / "cross_encoder.safetensors"
+            # without its encoder nothing can be compared in English beyond words and static vectors
+            deep = _load_deep(cross) if encoder is not None and cross.exists() else None
+            return cls(weights, joints, static, encoder, body["record"], deep)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CorruptError(f"{folder}: no readable reader there ({error})", "build again") from error
 
@@ -132,5 +155,11 @@ class Reader:
         if language != "en" or self.encoder is None or all(c.cosine is not None for c in candidates):
             return candidates
         asked = self.encoder.embed([question], kind="query")[0]
-        vectors = self.encoder.embed([f"{c.title}. {c.text}" if c.title else c.text for c in candidates])
+        vectors = self.encoder.embed([c.shown for c in candidates])
         return [Passage(c.text, c.title, c.score, float(v @ asked)) for c, v in zip(candidates, vectors, strict=True)]
+
+
+def _load_deep(path: Path) -> DeepReader | None:
+    from whelm.answer.deep import DeepReader
+
+    return DeepReader.load(path)

@@ -59,6 +59,11 @@ class Passage:
     score: float = 0.0  # of text search; compared among the candidates of one question only
     cosine: float | None = None  # of the encoder's vectors of question and passage, where there are such
 
+    @property
+    def shown(self) -> str:
+        """What of it the encoder embeds."""
+        return f"{self.title}. {self.text}" if self.title else self.text
+
 
 class WordWeights:
     """Inverse document frequency of stems over known passages; an unknown word weighs most."""

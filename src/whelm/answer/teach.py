@@ -1,118 +1,160 @@
-"""Teaching the reader: signals of all examples, then the joint models, then (where weights are) the cross-encoder.
+"""Teaching the reader: signals of all examples, the joint models, then (where its weights are) the cross-encoder.
 
-`teach_package_reader` makes the general reader from the package's own sets, test fold left out;
-`teach_reader` goes on with a folder's examples beside them. Everything that is chosen (which signals, how strong the
-penalty) is chosen by cross-validation over groups inside the examples that are given; what each signal adds is
-returned with the reader (`Reader.record`).
+`teach_package_reader` makes the general reader from the package's own sets, test fold left out; `teach_reader` goes
+on with other examples (a folder's, an article's). One seventh of the groups is kept from the cross-encoder: on them
+its residual is weighed against the cheap signals and calibrated. What each part adds, cross-validated over groups
+inside the examples that are given, is returned with the reader (`Reader.record`).
+
+The budget is a number of steps (`measured_step_seconds` says what one takes here). Vectors and checkpoints lie in
+`scratch`: after a kill the same call continues and ends with the same bits.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from whelm.answer.examples import ReadingExample, examples_of, fold_of, in_test_fold
+from whelm.answer.ablation import ablate, cross_validate
+from whelm.answer.examples import ReadingExample, examples_of, fold_of, in_test_fold, record_of
 from whelm.answer.joint import JointModel, JointSample
 from whelm.answer.kinds import question_signals
 from whelm.answer.reader import COLUMNS, Reader
-from whelm.answer.signals import SIGNALS, Passage, SignalReader, WordWeights
+from whelm.answer.signals import SIGNALS, SignalReader, WordWeights
+from whelm.answer.vectors import vectors_of
 from whelm.core.types import Embedder
-from whelm.measure.calibration import auc
+from whelm.data.grounded import GroundedSet
 
-__all__ = ["cross_validate", "fit_joints", "samples_of", "teach_package_reader"]
+__all__ = ["Signalled", "fit_joints", "measured_step_seconds", "signalled", "teach_package_reader", "teach_reader"]
+
+_TUNE_FOLDS = 7  # one of them is kept from the cross-encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """An example with the signals of its passages and the fit of their sentences."""
+
+    example: ReadingExample
+    rows: NDArray[np.float32]
+    sentences: list[tuple[list[tuple[int, int]], NDArray[np.float32]]]
+
+    def sample(self, columns: Sequence[str]) -> JointSample:
+        """Its rows, cut to these columns."""
+        places = [SIGNALS.index(c) for c in columns]
+        e = self.example
+        asked = question_signals(e.question, e.language)
+        return JointSample(self.rows[:, places], asked, e.golds, e.weight, e.group)
 
 
 def teach_package_reader(
-    sets: Iterable[Mapping[str, Any]], static: Embedder | None, encoder: Embedder | None, steps: int = 0, seed: int = 0,
-    scratch: Path | None = None,
+    sets: Iterable[GroundedSet | Mapping[str, Any]], static: Embedder | None, encoder: Embedder | None, steps: int = 0,
+    seed: int = 0, scratch: Path | None = None,
 ) -> Reader:  # fmt: skip
     """The general reader, from the package's sets (those of the test fold are left out here)."""
-    kept = [one for one in sets if not in_test_fold(one["id"])]
-    examples = examples_of(kept)
-    weights = WordWeights.of([(f"{p['title']} {p['text']}", one["language"]) for one in kept for p in one["passages"]])
-    examples = with_cosines(examples, encoder)
-    joints, record = fit_joints(SignalReader(weights, static), examples)
-    return Reader(weights, joints, static, encoder, {"examples": len(examples), **record})
+    kept = [one for one in map(record_of, sets) if not in_test_fold(one["id"])]
+    return teach_reader(examples_of(kept), static, encoder, steps=steps, seed=seed, scratch=scratch)
 
 
-def with_cosines(examples: Sequence[ReadingExample], encoder: Embedder | None) -> list[ReadingExample]:
+def teach_reader(
+    examples: Sequence[ReadingExample], static: Embedder | None, encoder: Embedder | None, *, steps: int = 0,
+    seed: int = 0, scratch: Path | None = None, start: Reader | None = None, report: bool = True,
+) -> Reader:  # fmt: skip
+    """A reader taught on these examples.
+
+    steps: of the cross-encoder; 0 leaves it out, or as it is in `start`
+    start: a reader whose cross-encoder is taught further; its word weights count on
+    report: also cross-validate and ablate, for `Reader.record`
+    """
+    if not examples:
+        raise ValueError("at least one example is needed")
+    clock = time.monotonic()
+    weights = _weights(examples, start)
+    signals = SignalReader(weights, static)
+    marked = signalled(signals, with_cosines(examples, encoder, scratch))
+    joints, record = fit_joints(marked, static is not None, report)
+    record["seconds_signals"] = round(time.monotonic() - clock, 2)
+    deep = start.deep if start is not None else None
+    english = [m for m in marked if m.example.language == "en"]
+    if "cosine" in joints and (steps > 0 or deep is not None):
+        from whelm.answer.teach_deep import teach_deep
+
+        deep, joint, deep_record = teach_deep(english, weights, deep, steps=steps, seed=seed, scratch=scratch,
+                                              tune_folds=_TUNE_FOLDS)  # fmt: skip
+        record["cross_encoder"] = deep_record
+        if joint is not None:
+            joints["deep"] = joint
+    record["examples"] = len(examples)
+    return Reader(weights, joints, static, encoder, record, deep)
+
+
+def signalled(signals: SignalReader, examples: Sequence[ReadingExample]) -> list[Signalled]:
+    """The signals of each example."""
+    return [Signalled(e, *signals.rows_and_sentences(e.question, e.passages, e.language)) for e in examples]
+
+
+def with_cosines(
+    examples: Sequence[ReadingExample], encoder: Embedder | None, scratch: Path | None = None
+) -> list[ReadingExample]:
     """The English examples with the encoder's cosine in each passage; each text is embedded once."""
     if encoder is None:
         return list(examples)
     english = [e for e in examples if e.language == "en"]
-    texts = list(dict.fromkeys([e.question for e in english] + [_shown(p) for e in english for p in e.passages]))
-    place = {text: i for i, text in enumerate(texts)}
-    vectors = encoder.embed(texts)
+    vectors = vectors_of(
+        [e.question for e in english] + [p.shown for e in english for p in e.passages], encoder, scratch
+    )
     out = []
     for e in examples:
         if e.language == "en":
-            asked = vectors[place[e.question]]
-            passages = tuple(
-                Passage(p.text, p.title, p.score, float(asked @ vectors[place[_shown(p)]])) for p in e.passages
-            )
-            e = ReadingExample(e.question, passages, e.spans, e.tight, e.language, e.group, e.kind)
+            asked = vectors[e.question]
+            e = replace(e, passages=tuple(replace(p, cosine=float(asked @ vectors[p.shown])) for p in e.passages))
         out.append(e)
     return out
 
 
-def _shown(passage: Passage) -> str:
-    return f"{passage.title}. {passage.text}" if passage.title else passage.text
-
-
-def samples_of(reader: SignalReader, examples: Sequence[ReadingExample]) -> list[JointSample]:
-    """The rows of signals of each example."""
-    return [
-        JointSample(
-            reader.rows(e.question, e.passages, e.language), question_signals(e.question, e.language), e.golds, 1.0, e.group
-        )
-        for e in examples
-    ]
-
-
 def fit_joints(
-    reader: SignalReader, examples: Sequence[ReadingExample], l2: float = 3.0
+    marked: Sequence[Signalled], with_static: bool, report: bool = True, l2: float = 3.0
 ) -> tuple[dict[str, JointModel], dict[str, Any]]:
     """A joint model for each set of columns that can be had, and their cross-validated figures."""
-    samples = samples_of(reader, examples)
-    joints, figures = {}, {}
+    joints: dict[str, JointModel] = {}
+    figures: dict[str, Any] = {}
     for name, columns in COLUMNS.items():
-        if name != "words" and reader.static is None:
+        if name != "words" and not with_static:
             continue
-        chosen = [
-            s for s, e in zip(samples, examples, strict=True)
-            if name != "cosine" or (e.language == "en" and all(p.cosine is not None for p in e.passages))
-        ]  # fmt: skip
-        if not chosen:
+        own = [m for m in marked if name != "cosine" or _has_cosines(m.example)]
+        if not own:
             continue
-        chosen = columns_of(chosen, columns)
-        joints[name] = JointModel.fit(columns, chosen, l2)
-        figures[name] = cross_validate(columns, chosen, l2)
+        samples = [m.sample(columns) for m in own]
+        joints[name] = JointModel.fit(columns, samples, l2)
+        if report:
+            figures[name] = cross_validate(columns, samples, l2)
+            if name == "cosine":
+                figures["without"] = ablate(columns, samples, l2)
     return joints, {"cross_validated": figures}
 
 
-def columns_of(samples: Sequence[JointSample], columns: Sequence[str]) -> list[JointSample]:
-    """The samples with these columns alone."""
-    places = [SIGNALS.index(c) for c in columns]
-    return [replace(s, rows=s.rows[:, places]) for s in samples]
+def measured_step_seconds() -> float:
+    """Seconds of one step of the cross-encoder on this machine, from two steps; 0.0 where its weights are missing."""
+    from whelm.answer.teach_deep import time_of_steps
+
+    return time_of_steps(2)
 
 
-def cross_validate(columns: Sequence[str], samples: Sequence[JointSample], l2: float, folds: int = 5) -> dict[str, float]:
-    """Right passage first (of answerable questions) and AUC of telling them from the others, over held out groups."""
-    hits, scores, labels = [], [], []
-    for fold in range(folds):
-        taught = [s for s in samples if fold_of(s.group, folds) != fold]
-        held = [s for s in samples if fold_of(s.group, folds) == fold]
-        if not taught or not held:
-            continue
-        model = JointModel.fit(columns, taught, l2)
-        for sample in held:
-            judged = model.judge(sample.rows, sample.asked)
-            scores.append(judged.answerable)
-            labels.append(float(bool(sample.golds)))
-            if sample.golds:
-                hits.append(int(np.argmax(judged.scores)) in sample.golds)
-    return {"right_passage": float(np.mean(hits)) if hits else 0.0, "refusal_auc": auc(scores, labels), "n": len(labels)}
+def _has_cosines(example: ReadingExample) -> bool:
+    return example.language == "en" and all(p.cosine is not None for p in example.passages)
+
+
+def _weights(examples: Sequence[ReadingExample], start: Reader | None) -> WordWeights:
+    texts = dict.fromkeys((f"{p.title} {p.text}", e.language) for e in examples for p in e.passages)
+    own = WordWeights.of(list(texts))
+    if start is None:
+        return own
+    counts = dict(start.weights.counts)
+    for stem, count in own.counts.items():
+        counts[stem] = counts.get(stem, 0) + count
+    return WordWeights(counts, start.weights.num_passages + own.num_passages)
+

@@ -23,14 +23,13 @@ from torch.nn import functional as F
 
 from whelm.answer.cross_encoder import CrossEncoder, CrossRow, make_rows
 from whelm.answer.examples import ReadingExample
-from whelm.answer.joint import JointModel
 from whelm.answer.kinds import answer_kinds
-from whelm.answer.signals import SIGNALS, SignalReader
 from whelm.answer.windows import Window, cut_window
+from whelm.core.digest import digest
 from whelm.core.random import rng
 from whelm.hub.encoder_tokenizer import EncoderTokenizer
 
-__all__ = ["CrossLesson", "PreparedExample", "prepare_example"]
+__all__ = ["CrossLesson", "PreparedExample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,6 @@ class PreparedExample:
     logits: NDArray[np.float64]
     none: float
     sentences: list[tuple[list[tuple[int, int]], NDArray[np.float32]]]
-
-
-def prepare_example(signals: SignalReader, joint: JointModel, example: ReadingExample) -> PreparedExample:
-    """Signals and cheap logits of all passages of an example."""
-    rows, sentences = signals.rows_and_sentences(example.question, example.passages, example.language)
-    scores, none = joint.logits(rows[:, [SIGNALS.index(c) for c in joint.columns]])
-    return PreparedExample(example, scores, none, sentences)
 
 
 class CrossLesson:
@@ -67,6 +59,14 @@ class CrossLesson:
         self.span_weight = span_weight
         self.rival_share = rival_share
         self.batches = _batches(prepared, questions_a_step)
+
+    def fingerprint(self) -> str:
+        """What the lesson consists of; a checkpoint of another one is not continued from."""
+        return digest([
+            [self.seed, self.num_passages, self.max_window, self.span_weight, self.rival_share],
+            [[one.example.question, one.example.group, [round(float(x), 6) for x in one.logits]]
+             for batch in self.batches for one in batch],
+        ])  # fmt: skip
 
     def batch(self, step: int) -> list[PreparedExample]:
         """The questions of a step."""

@@ -274,7 +274,7 @@ def _numbers(text: str) -> set[str]:
     found = set()
     for match in _NUMBER.finditer(text):
         found |= _spellings(match[0])
-    words = re.findall(r"[^\W\d_]+", text.casefold())
+    words = re.findall(r"(?<![\w-])[^\W\d_]+(?![\w-])", text.casefold())  # not the two of two-wheelers
     found |= {_NUMBER_WORDS[word] for word in words if word in _NUMBER_WORDS and word not in _WEAK_NUMBERS}
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from whelm.answer.answerer import Answerer, AnswerSettings
 from whelm.answer.ranking import FinalRanking
 from whelm.answer.reader import Reader
+from whelm.answer.word_weights import FolderWordWeights
 from whelm.build.config import WriterConfig
 from whelm.core.types import Embedder
 from whelm.generate.remote import RemoteGenerator
@@ -40,6 +41,7 @@ def open_answerer(
     encoder = embedders.get("minilm-l6")
     reader_at = paths.get("reader") or paths.get("package-reader")
     reader = Reader.load(reader_at, static=static, encoder=encoder)
+    reader.signals.weights = FolderWordWeights(index, reader.weights)
     generator = RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None) if writer and writer.url else None
     prominence = read_prominence(paths["documents"]) if "documents" in paths else {}
     ranking = FinalRanking.load(reader_at / "ranking.json") if reader_at and (reader_at / "ranking.json").exists() else None

@@ -2,9 +2,9 @@
 
 Documents are near duplicates where the Jaccard similarity of their sets of 5-word shingles is at least 0.8. Candidates
 come from MinHash (Broder 1997): 64 hash functions in 16 bands of 4, so that a pair at 0.8 is met with probability
-1 - (1 - 0.8^4)^16 = 0.9998; every candidate is verified on the shingles themselves. Linked documents form groups, and each
-names the smallest id of its group as its twin: the result does not depend on order, and documents added elsewhere
-change nothing. About 10 MB of text a second.
+1 - (1 - 0.8^4)^16 = 0.9998; every candidate is verified on the shingles themselves. Linked documents form groups, and
+each names the smallest id of its group as its twin: the result does not depend on order, and documents added elsewhere
+change nothing. About 0.4 ms a short document, 2 MB of text a second.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def shingles(text: str) -> NDArray[np.uint64]:
     if not words:
         return np.empty(0, dtype=np.uint64)
     codes: dict[str, int] = {}
-    hashes = np.fromiter((codes.get(word) or codes.setdefault(word, _word_hash(word)) for word in words), np.uint64,
-                         len(words))
+    hashes = np.fromiter(
+        (codes.get(word) or codes.setdefault(word, _word_hash(word)) for word in words), np.uint64, len(words)
+    )
     if len(hashes) < WORDS:
         hashes = np.concatenate([hashes, np.zeros(WORDS - len(hashes), dtype=np.uint64)])
     count = len(hashes) - WORDS + 1
@@ -107,8 +108,12 @@ def _signature(found: NDArray[np.uint64]) -> NDArray[np.uint32]:
     return (least >> np.uint64(32)).astype(np.uint32)
 
 
-def _group(kept: dict[bytes, NDArray[np.uint64]], signatures: dict[bytes, NDArray[np.uint32]],
-           smallest: dict[bytes, str], threshold: float) -> dict[bytes, bytes]:
+def _group(
+    kept: dict[bytes, NDArray[np.uint64]],
+    signatures: dict[bytes, NDArray[np.uint32]],
+    smallest: dict[bytes, str],
+    threshold: float,
+) -> dict[bytes, bytes]:
     """Union-find over verified pairs; each text's root is the one whose id is smallest."""
     parent: dict[bytes, bytes] = {}
 
@@ -127,14 +132,22 @@ def _group(kept: dict[bytes, NDArray[np.uint64]], signatures: dict[bytes, NDArra
                 if a == b or (other, item) in compared:
                     continue
                 compared.add((other, item))
-                if _may_be_twins(kept, signatures, item, other, threshold) and jaccard(kept[item], kept[other]) >= threshold:
+                if (
+                    _may_be_twins(kept, signatures, item, other, threshold)
+                    and jaccard(kept[item], kept[other]) >= threshold
+                ):
                     low, high = sorted((a, b), key=smallest.__getitem__)
                     parent[high] = low
     return {item: find(item) for item in signatures}
 
 
-def _may_be_twins(kept: dict[bytes, NDArray[np.uint64]], signatures: dict[bytes, NDArray[np.uint32]], a: bytes, b: bytes,
-                  threshold: float) -> bool:
+def _may_be_twins(
+    kept: dict[bytes, NDArray[np.uint64]],
+    signatures: dict[bytes, NDArray[np.uint32]],
+    a: bytes,
+    b: bytes,
+    threshold: float,
+) -> bool:
     """Cheap necessary conditions: sizes near enough, and an estimate within four standard errors."""
     small, large = sorted((len(kept[a]), len(kept[b])))
     if small < threshold * large:

@@ -89,8 +89,9 @@ def load_grounded_sets(folder: Path | None = None) -> list[GroundedSet]:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise DataError(f"expected a JSON object in {where}, found something else: {error}",
-                                "one set a line") from error
+                raise DataError(
+                    f"expected a JSON object in {where}, found something else: {error}", "one set a line"
+                ) from error
             parsed = parse_set(record, where)
             if parsed.id in sets:
                 raise DataError(f"the id {parsed.id!r} comes twice ({where})", "ids name sets and must be unique")
@@ -112,8 +113,10 @@ def parse_set(record: Any, where: str = "the record") -> GroundedSet:
         return GroundedSet(identifier, record["domain"], record["language"], passages, questions)
     except (KeyError, TypeError, ValueError) as error:
         name = record.get("id", "?") if isinstance(record, dict) else "?"
-        raise DataError(f"{where}: set {name!r} is not well formed: {type(error).__name__}: {error}",
-                        "see the README beside the data for the form of a set") from error
+        raise DataError(
+            f"{where}: set {name!r} is not well formed: {type(error).__name__}: {error}",
+            "see the README beside the data for the form of a set",
+        ) from error
 
 
 def _question(identifier: str, number: int, row: dict[str, Any], passages: tuple[Passage, ...]) -> GroundedQuestion:

@@ -88,16 +88,24 @@ def _topics() -> Iterator[Document]:
         # cross references of Sphinx that the text builder left open
         if len(text) >= SHORTEST:
             title = text.split("\n", 1)[0].strip()
-            yield Document(id=f"topics/{name}", text=text, title=title, language="en", source=source, format="pydoc",
-                           metadata={"module": "pydoc_data.topics", "kind": "topic"})
+            yield Document(
+                id=f"topics/{name}",
+                text=text,
+                title=title,
+                language="en",
+                source=source,
+                format="pydoc",
+                metadata={"module": "pydoc_data.topics", "kind": "topic"},
+            )
 
 
 def _objects(library: Library) -> Iterator[Document]:
     entries: dict[object, _Entry] = {}
     for module in library.public_modules():
         shown = library.public_name(module)
-        entries[module] = _Entry({shown: shown}, module, "module", library.module_doc(module), f"module {shown}",
-                                 library.source(module))
+        entries[module] = _Entry(
+            {shown: shown}, module, "module", library.module_doc(module), f"module {shown}", library.source(module)
+        )
         for name, found in library.exports(module):
             _add(library, entries, found, f"{shown}.{name}" if module != "builtins" else name, shown)
     for key, entry in list(entries.items()):
@@ -138,8 +146,15 @@ def _document(entry: _Entry) -> Document:
         metadata["line"] = str(entry.line)
     doc = "\n".join(line.rstrip() for line in inspect.cleandoc(entry.doc).strip().split("\n"))
     doc = _ADDRESS.sub("", doc).encode("utf-8", "replace").decode()
-    return Document(id=name, text=f"{signature}\n\n{doc}", title=name, language="en", source=entry.source, format="pydoc",
-                    metadata=metadata)
+    return Document(
+        id=name,
+        text=f"{signature}\n\n{doc}",
+        title=name,
+        language="en",
+        source=entry.source,
+        format="pydoc",
+        metadata=metadata,
+    )
 
 
 def _entry(library: Library, found: Found) -> _Entry:
@@ -150,16 +165,28 @@ def _entry(library: Library, found: Found) -> _Entry:
         doc = ast.get_docstring(node, clean=False) or ""
         signature = _node_signature(node, kind, drop_first=member)
         if not doc and isinstance(node, ast.ClassDef):
-            doc = next((ast.get_docstring(inner, clean=False) or "" for inner in node.body
-                        if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"), "")
+            doc = next(
+                (
+                    ast.get_docstring(inner, clean=False) or ""
+                    for inner in node.body
+                    if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"
+                ),
+                "",
+            )
         if not doc and (wrapped := library.wrapped(found)) is not None:
             inner = _entry(library, wrapped)
             doc, signature = inner.doc, inner.signature
         return _Entry({}, found.module, kind, doc, signature, library.source(found.module), node.lineno)
     doc = getattr(node, "__doc__", "")
     kind = _live_kind(node, isinstance(found, Member))
-    return _Entry({}, found.module, kind, doc if isinstance(doc, str) else "",
-                  _live_signature(node, kind, found.name, doc), library.source(found.module))
+    return _Entry(
+        {},
+        found.module,
+        kind,
+        doc if isinstance(doc, str) else "",
+        _live_signature(node, kind, found.name, doc),
+        library.source(found.module),
+    )
 
 
 def _node_kind(node: FunctionNode, member: bool) -> str:
@@ -168,13 +195,17 @@ def _node_kind(node: FunctionNode, member: bool) -> str:
     if not member:
         return "function"
     names = {getattr(decorator, "attr", getattr(decorator, "id", "")) for decorator in node.decorator_list}
-    return "property" if names & {"property", "cached_property", "abstractproperty", "DynamicClassAttribute"} else "method"
+    return (
+        "property" if names & {"property", "cached_property", "abstractproperty", "DynamicClassAttribute"} else "method"
+    )
 
 
 def _node_signature(node: FunctionNode, kind: str, drop_first: bool = False) -> str:
     """The signature with NUL for the public name, which is known only at the end."""
     if isinstance(node, ast.ClassDef):
-        makers = [inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name in ("__init__", "__new__")]
+        makers = [
+            inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name in ("__init__", "__new__")
+        ]
         return f"class \0({_arguments(makers[0], True)})" if makers else "class \0"
     if kind == "property":
         return "property \0"
@@ -188,7 +219,7 @@ def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef, drop_first: bool) -
     shown = ast.unparse(node.args)
     if drop_first and (node.args.args or node.args.posonlyargs):
         shown = shown.partition(", ")[2]
-        shown = shown.removeprefix("/, ") if not shown == "/" else ""
+        shown = shown.removeprefix("/, ") if shown != "/" else ""
     return shown
 
 

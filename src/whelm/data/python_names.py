@@ -25,8 +25,9 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 # not part of what people use, other systems' twins, or with effects when they are imported
 _SKIPPED = frozenset(
-    "test idlelib lib2to3 turtledemo ensurepip pydoc_data antigravity this distutils msilib encodings "
-    "ntpath nturl2path macpath genericpath sre_compile sre_constants sre_parse posix nt winreg winsound msvcrt xxlimited "
+    "test idlelib lib2to3 turtledemo ensurepip pydoc_data antigravity this distutils msilib encodings "  # noqa: SIM905
+    "ntpath nturl2path macpath genericpath sre_compile sre_constants sre_parse posix nt winreg winsound "
+    "msvcrt xxlimited "
     "xxlimited_35 xxsubtype readline nis spwd ossaudiodev __future__ tests __main__ "
     "windows_events windows_utils popen_spawn_win32".split()
 )
@@ -117,7 +118,9 @@ class Library:
         names |= {name for name in sys.builtin_module_names if is_public(name)}
         dynamic = self.root / "lib-dynload"
         if dynamic.is_dir():
-            names |= {entry.name.split(".", 1)[0] for entry in os.scandir(dynamic) if is_public(entry.name.split(".", 1)[0])}
+            names |= {
+                entry.name.split(".", 1)[0] for entry in os.scandir(dynamic) if is_public(entry.name.split(".", 1)[0])
+            }
         return sorted(name for name in names if name.split(".", 1)[0] in sys.stdlib_module_names
                       and not any(part in _SKIPPED for part in name.split(".")))  # fmt: skip
 
@@ -191,8 +194,7 @@ class Library:
                     return self._resolve_alias(found.module, parsed, target.value.id, target.attr, 0)
         return None
 
-    def _resolve_alias(self, module: str, parsed: _Module, name: str, attribute: str,
-                       depth: int) -> Found | None:
+    def _resolve_alias(self, module: str, parsed: _Module, name: str, attribute: str, depth: int) -> Found | None:
         if not attribute:
             return self.resolve(module, name, depth + 1)
         if name in parsed.imports and not parsed.imports[name][1]:
@@ -287,7 +289,7 @@ class Library:
         if parsed.declared is None:
             package = module.split(".", 1)[0]
             names |= {name for name, (origin, original) in parsed.imports.items() if is_public(name) and original
-                      and (origin.startswith("_") or origin.startswith(package + "."))}  # fmt: skip
+                      and origin.startswith(("_", package + "."))}  # fmt: skip
             names |= {name for name in parsed.aliases if is_public(name)}
         if parsed.declared is None or parsed.partly:
             for origin in parsed.stars:
@@ -310,8 +312,11 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements of a body and of the branches in it: a platform's own definitions stand under `if` and `try`."""
     for node in body:
         if isinstance(node, ast.If):
-            yield from _flat(node.body)
-            yield from _flat(node.orelse)
+            taken = _platform_test(node.test)
+            if taken is not False:
+                yield from _flat(node.body)
+            if taken is not True:
+                yield from _flat(node.orelse)
         elif isinstance(node, ast.Try):
             yield from _flat(node.body)
             for handler in node.handlers:
@@ -321,6 +326,15 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _flat(node.body)
         else:
             yield node
+
+
+def _platform_test(test: ast.expr) -> bool | None:
+    """What `sys.platform == "win32"` or `os.name == "nt"` comes to here; None for any other test."""
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.comparators[0], ast.Constant):
+        known = {"sys.platform": sys.platform, "os.name": os.name}.get(ast.unparse(test.left))
+        if known is not None and isinstance(test.ops[0], (ast.Eq, ast.NotEq)):
+            return (known == test.comparators[0].value) is isinstance(test.ops[0], ast.Eq)
+    return None
 
 
 def _read_module(module: str, tree: ast.Module, is_package: bool) -> _Module:
@@ -371,7 +385,9 @@ def _read_assignment(found: _Module, node: ast.Assign | ast.AugAssign) -> None:
         value = node.value
         if target.id == "__all__":
             found.declared = (found.declared or set()) | _strings(value)
-            found.partly |= any(isinstance(part, (ast.Attribute, ast.Name, ast.Call, ast.ListComp)) for part in ast.walk(value))
+            found.partly |= any(
+                isinstance(part, (ast.Attribute, ast.Name, ast.Call, ast.ListComp)) for part in ast.walk(value)
+            )
         elif isinstance(value, ast.Name):
             found.aliases.setdefault(target.id, (value.id, ""))
         elif isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):

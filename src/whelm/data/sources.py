@@ -16,7 +16,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pathspec
 
@@ -65,8 +65,10 @@ def scan_folder(folder: Path | str, ignore: Iterable[str] = ()) -> Iterator[Sour
         root = given.resolve(strict=True)
         is_folder = root.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"expected a folder of documents, found nothing readable at {str(given)!r} ({error})",
-                        "check the path; the folder must exist and be readable") from error
+        raise DataError(
+            f"expected a folder of documents, found nothing readable at {str(given)!r} ({error})",
+            "check the path; the folder must exist and be readable",
+        ) from error
     if not is_folder:
         yield _describe(root, document_id(root.name))
         return
@@ -74,8 +76,9 @@ def scan_folder(folder: Path | str, ignore: Iterable[str] = ()) -> Iterator[Sour
     try:
         os.scandir(root).close()
     except OSError as error:
-        raise DataError(f"the folder {str(root)!r} cannot be listed: {error.strerror}",
-                        "check its permissions") from error
+        raise DataError(
+            f"the folder {str(root)!r} cannot be listed: {error.strerror}", "check its permissions"
+        ) from error
     found, links = _walk(root, "", rules)
     found.extend(_follow_links(root, links, found, rules))
     found.sort(key=lambda file: file.path)
@@ -93,7 +96,7 @@ def format_of(name: str) -> tuple[str, bool]:
     compressed = lowered.endswith(".gz")
     if compressed:
         lowered = lowered[:-3]
-    return FORMATS.get(os.path.splitext(lowered)[1], ""), compressed
+    return FORMATS.get(PurePath(lowered).suffix, ""), compressed
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -120,8 +123,10 @@ class _Rules:
         try:
             self.patterns = pathspec.GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
-            raise DataError(f"a pattern to ignore cannot be understood: {error}",
-                            f"patterns are those of .gitignore, one a line of {IGNORE_FILE}") from error
+            raise DataError(
+                f"a pattern to ignore cannot be understood: {error}",
+                f"patterns are those of .gitignore, one a line of {IGNORE_FILE}",
+            ) from error
         self.any = bool(lines)
 
     def reason(self, name: str, relative: str, is_folder: bool) -> str:
@@ -147,8 +152,14 @@ def _walk(root: Path, start: str, rules: _Rules) -> tuple[list[SourceFile], list
             with os.scandir(absolute) as entries:
                 listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            found.append(SourceFile(document_id(inside + "/"), absolute, outcome="unreadable",
-                                    reason=f"the folder cannot be listed: {error.strerror}"))
+            found.append(
+                SourceFile(
+                    document_id(inside + "/"),
+                    absolute,
+                    outcome="unreadable",
+                    reason=f"the folder cannot be listed: {error.strerror}",
+                )
+            )
             continue
         if inside and any(entry.name == "pyvenv.cfg" for entry in listed):
             found.append(_left_out(root, inside + "/", "a Python environment is never read"))
@@ -185,7 +196,7 @@ def _describe(absolute: Path, path: str) -> SourceFile:
     if not stat.S_ISREG(status.st_mode):
         return replace(file, outcome="unreadable", reason="not a regular file (a pipe, socket or device)")
     if not file_format:
-        suffix = os.path.splitext(absolute.name)[1]
+        suffix = absolute.suffix
         shown = document_id(suffix)[:20] or "a name without extension"
         return replace(file, outcome="unsupported", reason=f"format {shown} is not read")
     return file
@@ -218,8 +229,12 @@ def _follow_links(root: Path, links: list[str], found: list[SourceFile], rules: 
         elif real in known:
             yield SourceFile(path, absolute, outcome="link", reason=f"the same file as {known[real]}")
         elif real in taken or any(name.startswith(real + os.sep) for name in known):
-            yield SourceFile(path, absolute, outcome="link",
-                             reason=f"the same as {document_id(inner.as_posix())}, which is read there")
+            yield SourceFile(
+                path,
+                absolute,
+                outcome="link",
+                reason=f"the same as {document_id(inner.as_posix())}, which is read there",
+            )
         elif target.is_dir():
             taken.add(real)
             deeper, more = _walk(root, relative, rules)

@@ -203,6 +203,10 @@ class FolderIndex:
         """Places and BM25 scores of the best `k` chunks, of those `among` where given."""
         return self._text.search(terms, k, title_weight, among)
 
+    def document_frequency(self, term: str) -> int:
+        """How many chunks hold a search token."""
+        return self._text.document_frequency(term)
+
     # vectors
 
     @property

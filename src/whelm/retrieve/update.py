@@ -13,6 +13,8 @@ plus the new text.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whelm.core.errors import DataError, during
+from whelm.core.files import free_bytes
 from whelm.core.types import Chunk, Document, Embedder
 from whelm.retrieve.index import FolderIndex
 from whelm.retrieve.record import open_record, write_record
@@ -32,6 +35,7 @@ from whelm.retrieve.vectors import KEY_BYTES, VectorTable, table_names, write_ta
 __all__ = ["IndexCounts", "VectorCounts", "update_index", "write_vectors"]
 
 _BATCH = 512
+_NO_SPACE_BYTES = 16_384  # less than what either of the writers asks for at once
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -82,22 +86,12 @@ def update_index(
         raise DataError(f"a new index needs an empty folder, {folder} is not", "remove it, or give another")
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record.sqlite"
-    with during("writing the index", folder):
-        try:
-            counts = write_record(record, previous and previous / "record.sqlite", added, removed, twins or {}, layout)
-        except sqlite3.OperationalError as error:
-            if "disk is full" not in str(error):
-                raise
-            raise OSError(28, "No space left on device", str(record)) from error  # `during` tells it
-        connection = open_record(record)
-        try:
-            build_text_index(
-                folder / "text",
-                connection.execute("SELECT body, title FROM chunks JOIN tokens USING (row) ORDER BY id"),
-            )
+    with during("writing the index", folder), _full_disk_told(folder):
+        counts = write_record(record, previous and previous / "record.sqlite", added, removed, twins or {}, layout)
+        with contextlib.closing(open_record(record)) as connection:
+            lines = connection.execute("SELECT body, title FROM chunks JOIN tokens USING (row) ORDER BY id")
+            build_text_index(folder / "text", lines)
             total = int(connection.execute("SELECT COUNT(*) FROM chunks").fetchone()[0])
-        finally:
-            connection.close()
         for embedder in embedders:
             with FolderIndex.open(folder) as index:
                 write_vectors(index, embedder, folder, reuse=[previous] if previous else [])
@@ -143,8 +137,20 @@ def write_vectors(
         if keep_going is not None and not keep_going(embedded):
             break
     matrix_ND = np.stack(list(known.values())) if known else np.empty((0, embedder.dimension), np.float32)
-    write_table(folder, embedder.name, matrix_ND, list(known))
+    with during("writing vectors", folder), _full_disk_told(folder):
+        write_table(folder, embedder.name, matrix_ND, list(known))
     return VectorCounts(total=len(keys), reused=reused, embedded=embedded + resumed)
+
+
+@contextlib.contextmanager
+def _full_disk_told(folder: Path) -> Iterator[None]:
+    """SQLite, tantivy and numpy each say "no space left" in their own way; `during` knows errno 28."""
+    try:
+        yield
+    except (sqlite3.OperationalError, ValueError, OSError) as error:
+        if free_bytes(folder) > _NO_SPACE_BYTES and "os error 28" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from error
 
 
 def _batches(texts: Iterable[tuple[bytes, str]]) -> Iterator[dict[bytes, str]]:

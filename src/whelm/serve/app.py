@@ -94,7 +94,15 @@ class _Desk:
             raise DataError(answer.error, "ask in another way")
         self.cited.remember(answer)
         nearest = [] if answer.supported else [self.described(hit) for hit in answer.hits[:_NEAREST]]
-        return answer, {"nearest": nearest}
+        return answer, {"nearest": nearest, "titles": self.titles(answer)}
+
+    def titles(self, answer: Answer) -> dict[str, str]:
+        """The titles of the documents that are cited."""
+        found = {}
+        for citation in answer.citations:
+            with contextlib.suppress(MissingError, KeyError):
+                found[citation.document] = self.assistant.document(citation.document).title
+        return found
 
     def search(self, query: str, k: int) -> list[dict[str, Any]]:
         """What text search and vectors find, with the text of each; runs in a worker."""

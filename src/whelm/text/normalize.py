@@ -1,8 +1,8 @@
 """Bytes to text, and text to something safe to show.
 
 `decode` tries, in order: a byte order mark, UTF-16/32 without one (told by where the zero bytes lie), UTF-8, then
-UTF-8 with a few broken bytes, East Asian charsets that fit without a single error, and last cp1252 (a superset of
-Latin-1's letters), which fits anything. What was done besides plain UTF-8 is said in `note`.
+UTF-8 with a few broken bytes, East Asian and Cyrillic charsets where the text they give is plausible, and last cp1252
+(Western European), which fits anything. What was done besides plain UTF-8 is said in `note`.
 
 Invariant: `normalize_text` is what every offset refers to. It changes newlines, a leading byte order mark, NUL and
 lone surrogates (which neither SQLite nor UTF-8 can hold), and nothing else; it is idempotent. Cost: linear.
@@ -96,6 +96,8 @@ def _decode(data: bytes) -> Decoded:
         return Decoded(text, "utf-8", f"not valid UTF-8: {broken} broken bytes replaced")
     if encoding := _east_asian_encoding(data):
         return Decoded(data.decode(encoding), encoding, f"not UTF-8: read as {encoding}")
+    if encoding := _cyrillic_encoding(data):
+        return Decoded(data.decode(encoding, errors="replace"), encoding, f"not UTF-8: read as {encoding}")
     # the five bytes that cp1252 leaves undefined become U+FFFD
     return Decoded(data.decode("cp1252", errors="replace"), "cp1252", "not UTF-8: read as cp1252 (Western European)")
 
@@ -129,14 +131,28 @@ def _east_asian_encoding(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         beyond = len(re.findall("[^\x00-\x7f]", text))
-        # single characters between ASCII letters are what Western text gives when read this way
-        in_runs = sum(map(len, re.findall("[\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]{2,}", text)))
-        if beyond and in_runs > 0.8 * beyond:
+        if beyond:
             shares[encoding] = len(re.findall(telling, text)) / beyond
     for encoding, least in (("shift_jis", 0.2), ("euc_jp", 0.2), ("euc_kr", 0.85)):
         if shares.get(encoding, 0.0) > least:
             return encoding
-    return max((name for name in ("gb18030", "big5") if name in shares), key=shares.__getitem__, default="")
+    chinese = max((name for name in ("gb18030", "big5") if name in shares), key=shares.__getitem__, default="")
+    # Western text read so gives rare characters: an accented letter swallows the letter that follows
+    return chinese if chinese and shares[chinese] > 0.02 else ""
+
+
+def _cyrillic_encoding(data: bytes) -> str:
+    """Most letters are not ASCII, and in one of these charsets most of them are frequent small ones; "" if not."""
+    sample = data[:_SAMPLE]
+    beyond = sum(map(len, re.findall(b"[\x80-\xff]+", sample)))
+    if beyond <= sum(map(len, re.findall(b"[A-Za-z]+", sample))):
+        return ""
+    shares = {
+        encoding: len(re.findall("[оеаинтсрвлкдму]", sample.decode(encoding, errors="replace"))) / beyond
+        for encoding in ("cp1251", "koi8_r")
+    }
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] > 0.5 else ""
 
 
 def _count_non_ascii(text: str) -> int:

@@ -26,7 +26,7 @@ from whelm.data.questions import people_weight
 from whelm.retrieve.chunks import ChunkConfig, chunk
 from whelm.retrieve.embed import load_embedder
 from whelm.retrieve.index import FolderIndex
-from whelm.retrieve.search import HybridRetriever, SearchConfig, scaled
+from whelm.retrieve.search import HybridRetriever, SearchConfig, joined
 from whelm.retrieve.update import update_index
 
 __all__ = ["ALPHAS", "PRIOR", "RETRIEVER", "PriorConfig", "RetrieverConfig", "load_search_config"]
@@ -83,14 +83,14 @@ def _run(context: Context) -> Outcome:
         }  # fmt: skip
         own = {name: _curve(index, embedder, questions, context) for name, embedder in _candidates(usable)}
     weights = float(sum(people_weight(q.kind) for q in questions))
-    joined = {
+    blended = {
         name: [(weights * a + _PRIOR_WEIGHT * b) / (weights + _PRIOR_WEIGHT) for a, b in zip(curve, prior.get(name, curve), strict=True)]
         for name, curve in own.items()
     }
-    which, place = max(((name, i) for name, curve in joined.items() for i in range(len(curve))), key=lambda c: (joined[c[0]][c[1]], -c[1]))
+    which, place = max(((name, i) for name, curve in blended.items() for i in range(len(curve))), key=lambda c: (blended[c[0]][c[1]], -c[1]))
     chosen = {
         "alpha": ALPHAS[place], "which": which, "alphas": ALPHAS, "own": own, "prior": {k: prior.get(k) for k in own},
-        "joined": joined, "questions": len(questions), "language": config.language,
+        "joined": blended, "questions": len(questions), "language": config.language,
     }  # fmt: skip
     (context.out / "retriever.json").write_text(json.dumps(chosen))
     return Outcome(
@@ -127,11 +127,12 @@ def _curve(index: FolderIndex, embedder: Embedder | None, questions: Sequence[Qu
     ranks, weights = [], []
     for number, question in enumerate(questions):
         stop.check()
-        scores = retriever.scores(question.question, 400)
+        found = retriever.candidates(question.question, both=True)
         right = {question.document, *index.twins(question.document)}
-        is_right = np.array([hit.document in right for hit in scores.hits], bool)
-        documents = np.unique([hit.document for hit in scores.hits], return_inverse=True)[1] if scores.hits else np.empty(0, np.int64)
-        ranks.append([_reciprocal(a, scores.text, scores.dense, is_right, documents) for a in ALPHAS])
+        named = [document for _, document, _ in index.names(found.places)]
+        documents = np.unique(named, return_inverse=True)[1] if named else np.empty(0, np.int64)
+        is_right = np.array([document in right for document in named], bool)
+        ranks.append([_reciprocal(joined(found, alpha), is_right, documents) for alpha in ALPHAS])
         weights.append(people_weight(question.kind))
         context.progress(number + 1, len(questions), "questions")
     if not ranks:
@@ -139,15 +140,11 @@ def _curve(index: FolderIndex, embedder: Embedder | None, questions: Sequence[Qu
     return [float(v) for v in np.average(np.array(ranks), axis=0, weights=weights)]
 
 
-def _reciprocal(alpha: float, text: NDArray[np.float64], dense: NDArray[np.float64], is_right: NDArray[np.bool_],
-                documents: NDArray[np.int64]) -> float:
-    if not is_right.any():
+def _reciprocal(scores: NDArray[np.float64], is_right: NDArray[np.bool_], documents: NDArray[np.int64]) -> float:
+    """1 / the right document's rank, by its best chunk; 0 where it was not found."""
+    if not is_right.any() or not np.isfinite(best := scores[is_right].max()):
         return 0.0
-    filled = np.where(np.isnan(dense), np.nanmin(dense) if np.isfinite(dense).any() else 0.0, dense)
-    joined = (1 - alpha) * scaled(text, "spread") + alpha * scaled(filled, "spread")
-    best = joined[is_right].max()
-    ahead = documents[(joined > best) & ~is_right]
-    return 1.0 / (1 + len(np.unique(ahead)))
+    return 1.0 / (1 + len(np.unique(documents[(scores > best) & ~is_right])))
 
 
 def _package_folder() -> tuple[list[Document], list[Question]]:

@@ -1,1 +1,1 @@
-"""One reader a format: bytes of one file to its texts. Each is a pure function `(content, name, limits) -> [Extract]`."""
+"""One reader a format: the bytes of a file to texts, each a pure function `(content, name, limits) -> [Extract]`."""

@@ -57,8 +57,11 @@ def read_bytes(path: str, limits: Limits) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise Declined("unreadable", "not a regular file")
             if status.st_size > limits.file_bytes:
-                raise Declined("too large", f"{megabytes(status.st_size)}, the limit is {megabytes(limits.file_bytes)}: "
-                                            "split it, or raise the limit")
+                raise Declined(
+                    "too large",
+                    f"{megabytes(status.st_size)}, the limit is {megabytes(limits.file_bytes)}: "
+                    "split it, or raise the limit",
+                )
             content = stream.read(limits.file_bytes + 1)
         except OSError as error:
             raise Declined("unreadable", f"cannot be read: {error.strerror}") from error

@@ -96,11 +96,17 @@ class _Parts:
             raise Declined("too large", f"{member} unpacks to {megabytes(info.file_size)}: taken for a bomb")
         try:
             with self.archive.open(info) as stream:
-                data = stream.read(self.left + 1)  # the declared size may lie
-        except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+                data = stream.read()  # no more than declared, and its sum is checked: a size that lies is damage
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            zlib.error,
+            zipfile.BadZipFile,
+        ) as error:
             raise Declined("unreadable", f"damaged archive: {member}: {error}") from error
-        if len(data) > self.left:
-            raise Declined("too large", f"{member} unpacks to more than it declares: taken for a bomb")
         self.left -= len(data)
         return data
 
@@ -120,8 +126,15 @@ def _parse(data: bytes) -> etree._Element | None:
         return None
     if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data:
         raise Declined("unreadable", "its XML declares entities, which no Word document does")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True,
-                             remove_comments=True, remove_pis=True)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        recover=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
     if _STRICT.encode() in data[:10_000]:
         data = data.replace(_STRICT.encode(), _TRANSITIONAL.encode())
     try:
@@ -224,7 +237,9 @@ def _write(package: _Package, root: etree._Element) -> list[str]:
         blocks.append(_fence(code))
     if items:
         blocks.append("\n".join(items))
-    blocks.extend(f"[{number}] {package.notes[key]}" for number, key in enumerate(package.used, 1) if package.notes.get(key))
+    blocks.extend(
+        f"[{number}] {package.notes[key]}" for number, key in enumerate(package.used, 1) if package.notes.get(key)
+    )
     return [block for block in blocks if block.strip()]
 
 

@@ -76,7 +76,7 @@ def _decode(content: bytes, declared: str) -> tuple[str, str]:
 
 
 def _control_share(content: bytes) -> float:
-    sample = content if len(content) < 1 << 20 else content[: 1 << 19] + content[-(1 << 19):]
+    sample = content if len(content) < 1 << 20 else content[: 1 << 19] + content[-(1 << 19) :]
     return (len(sample) - len(sample.translate(None, _CONTROLS))) / max(1, len(sample))
 
 
@@ -103,9 +103,13 @@ def _legacy(content: bytes) -> tuple[str, str]:
     try:
         chinese = content.decode("gb18030")
         high = [character for character in chinese[:50_000] if character > "\u00ff"]
-        common = sum("\u4e00" <= character <= "\u9fff" or "\u3000" <= character <= "\u303f" or "\uff00" <= character
-                     <= "\uff60" for character in high)
-        pairs = sum(len(character.encode("gb18030")) == 2 and character.encode("gb18030")[0] < 0xD8 for character in high)
+        common = sum(
+            "\u4e00" <= character <= "\u9fff" or "\u3000" <= character <= "\u303f" or "\uff00" <= character <= "\uff60"
+            for character in high
+        )
+        pairs = sum(
+            len(character.encode("gb18030")) == 2 and character.encode("gb18030")[0] < 0xD8 for character in high
+        )
         if len(high) >= 4 and common > 0.9 * len(high) and pairs > 0.8 * len(high):
             return chinese, "read as GB18030"
     except (UnicodeDecodeError, UnicodeEncodeError):

@@ -19,8 +19,10 @@ from whelm.data.readers.html_writer import write_markdown
 
 __all__ = ["read_html"]
 
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,30})|<\?xml[^>]{0,100}?encoding=["']([\w.:-]{2,30})""",
-                      re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,30})|<\?xml[^>]{0,100}?encoding=["']([\w.:-]{2,30})""",
+    re.IGNORECASE,
+)
 _NESTING = re.compile(
     r"</?(?:div|span|font|b|i|u|em|strong|small|big|center|a|section|article|ul|ol|dl|dd|dt|table|tbody|tr|td|th|blockquote|[\w]+-[\w-]+)"
     r"\b[^<>]{0,2000}>",
@@ -36,8 +38,10 @@ def read_html(content: bytes, name: str, limits: Limits) -> list[Extract]:
     declared = (match[1] or match[2]).decode("ascii", "ignore").lower() if match else ""
     if declared.startswith("utf-16"):  # a meta tag that can be read as bytes cannot be in UTF-16
         declared = "utf-8"
-    text, note = decode(content, {"iso-8859-1": "cp1252", "latin1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
-                        .get(declared, declared))
+    text, note = decode(
+        content,
+        {"iso-8859-1": "cp1252", "latin1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}.get(declared, declared),
+    )
     root, complete = _parse(text)
     if not complete:
         note = f"{note}; nested too deeply, read without most of its structure".lstrip("; ")
@@ -73,8 +77,9 @@ def _parse(text: str) -> tuple[etree._Element | None, bool]:
     text = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", text).replace("\0", "\ufffd")
     if not text.strip():
         return None, True
-    parser = etree.HTMLParser(recover=True, no_network=True, remove_comments=True, remove_pis=True, huge_tree=True,
-                              encoding="utf-8")
+    parser = etree.HTMLParser(
+        recover=True, no_network=True, remove_comments=True, remove_pis=True, huge_tree=True, encoding="utf-8"
+    )
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except etree.LxmlError:

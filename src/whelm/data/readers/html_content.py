@@ -15,11 +15,11 @@ from lxml import etree
 __all__ = ["Content"]
 
 _NEVER_SHOWN = frozenset(
-    "script style noscript template svg canvas iframe object embed audio video map head input button select textarea "
+    "script style noscript template svg canvas iframe object embed audio video map head input button select textarea "  # noqa: SIM905
     "datalist dialog rt rp progress meter link meta base param source track area frame frameset applet".split()
 )
 _NAVIGATION_ROLES = frozenset(
-    "navigation banner search contentinfo complementary menu menubar toolbar dialog alertdialog tablist".split()
+    "navigation banner search contentinfo complementary menu menubar toolbar dialog alertdialog tablist".split()  # noqa: SIM905
 )
 _MAIN_CLASSES = re.compile(
     r"(?:^|\s)(?:body|rst-content|md-content__inner|md-content|markdown-body|mw-parser-output|theme-doc-markdown|"
@@ -29,7 +29,8 @@ _MAIN_CLASSES = re.compile(
     re.IGNORECASE,
 )
 _MAIN_IDS = frozenset(
-    "main maincontent main-content content mw-content-text bodycontent content-main article readme primary page-content "
+    "main maincontent main-content content mw-content-text bodycontent content-main article readme "  # noqa: SIM905
+    "primary page-content "
     "main_content doc-content documentation contentarea main-body".split()
 )
 # as a part of a name, between hyphens or underscores; never after "with", "has" or "no"
@@ -43,22 +44,39 @@ _FURNITURE_PART = re.compile(
 )
 # as a whole name only: parts of longer names say nothing ("field--label-hidden", "teaser-text")
 _FURNITURE_NAMES = frozenset(
-    "foot toolbar mobile-nav ads ad advertisement anzeige sponsor sponsors sponsored promo subscribe subscription signup prev-next "
-    "prevnext rst-footer-buttons related related-topics recommended popular trending teasers teaser-list widget widgets comments "
-    "comment-content comment-body respond reply login tags tag-list taglist post-tags entry-tags catlinks printfooter navbox "
-    "mw-editsection mw-jump-link noprint sr-only visually-hidden visuallyhidden screen-reader-text screen-reader print-only "
-    "modal popup overlay hidden invisible d-none version-switcher language-switcher theme-toggle edit-link edit-this-page edit-page "
-    "linenos linenodiv line-numbers lineno gutter copyright colophon author-box bio entry-meta post-meta postmetadata entry-footer "
-    "byline-share post-navigation nav-links wp-caption-overlay tooltip tooltiptext backlink navprev navnext up-link sourcelink "
+    "foot toolbar mobile-nav ads ad advertisement anzeige sponsor sponsors sponsored promo subscribe "  # noqa: SIM905
+    "subscription signup prev-next "
+    "prevnext rst-footer-buttons related related-topics recommended popular trending teasers teaser-list "
+    "widget widgets comments "
+    "comment-content comment-body respond reply login tags tag-list taglist post-tags entry-tags "
+    "catlinks printfooter navbox "
+    "mw-editsection mw-jump-link noprint sr-only visually-hidden visuallyhidden screen-reader-text "
+    "screen-reader print-only "
+    "modal popup overlay hidden invisible d-none version-switcher language-switcher theme-toggle "
+    "edit-link edit-this-page edit-page "
+    "linenos linenodiv line-numbers lineno gutter copyright colophon author-box bio entry-meta post-meta "
+    "postmetadata entry-footer "
+    "byline-share post-navigation nav-links wp-caption-overlay tooltip tooltiptext backlink navprev "
+    "navnext up-link sourcelink "
     "indexlink md-source-file md-feedback feedback was-this-helpful helpful rating".split()
 )
-_CONTENTS = frozenset("toc toctree-wrapper table-of-contents tableofcontents contents minitoc localtoc page-toc pagetoc toc-wrapper "
-                      "list-of-tables list-of-figures list-of-examples".split())
-_KEPT = re.compile(r"(?:^|[\s_-])(?:admonition|note|warning|tip|footnote\w*|topic|callout|attention|important|definition|sig|"
-                   r"highlight\w*|source-?code|compound|section|chapter|sect\d|refentry|mdbook-content)(?:$|[\s_-])", re.IGNORECASE)  # fmt: skip
-_ANCHOR = frozenset("headerlink permalink anchor anchor-link hash-link anchorjs-link header-anchor heading-link self-link doclink".split())
-_BLOCKS_WITH_CLASS = frozenset("div section ul ol table aside header footer p dl form details figure span li nav td small".split())
+_CONTENTS = frozenset(
+    "toc toctree-wrapper table-of-contents tableofcontents contents minitoc localtoc page-toc pagetoc toc-wrapper "  # noqa: SIM905
+    "list-of-tables list-of-figures list-of-examples".split()
+)
+_KEPT = re.compile(
+    r"(?:^|[\s_-])(?:admonition|note|warning|tip|footnote\w*|topic|callout|attention|important|definition|sig|highlight\w*|"
+    r"source-?code|compound|section|chapter|sect\d|refentry|mdbook-content)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_ANCHOR = frozenset(
+    "headerlink permalink anchor anchor-link hash-link anchorjs-link header-anchor heading-link self-link".split()  # noqa: SIM905
+)
+_BLOCKS_WITH_CLASS = frozenset(
+    "div section ul ol table aside header footer p dl form details figure span li nav td small".split()  # noqa: SIM905
+)
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_SINGLE = ("p", "ul", "ol", "dl", "pre")  # a page's text is more than one of these
 _PARAGRAPHS = frozenset({"p", "pre", "li", "dd", "td", "blockquote", "h1", "h2", "h3", "h4"})
 
 
@@ -117,10 +135,15 @@ class Content:
             return True
         attributes = element.attrib
         if not attributes:
-            return self.strictness >= 1 and tag in ("nav", "footer", "aside") and self._is_furniture_tag(element, "", "")
+            return (
+                self.strictness >= 1 and tag in ("nav", "footer", "aside") and self._is_furniture_tag(element, "", "")
+            )
         role = attributes.get("role", "")
-        hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true" or (
-            "style" in attributes and _HIDDEN_STYLE.search(attributes["style"][:500]) is not None)
+        hidden = (
+            "hidden" in attributes
+            or attributes.get("aria-hidden") == "true"
+            or ("style" in attributes and _HIDDEN_STYLE.search(attributes["style"][:500]) is not None)
+        )
         if hidden and role != "tabpanel":
             return True
         if self.strictness == 0:
@@ -181,7 +204,10 @@ class Content:
                 declared.append(element)
             elif element.tag == "article":
                 articles.append(element)
-            elif _MAIN_CLASSES.search((element.get("class") or "")[:200]) or (element.get("id") or "").lower() in _MAIN_IDS:
+            elif (
+                _MAIN_CLASSES.search((element.get("class") or "")[:200])
+                or (element.get("id") or "").lower() in _MAIN_IDS
+            ):
                 known.append(element)
         for candidates, share in ((declared, 0.2), (articles, 0.4), (known, 0.5)):
             best = max(candidates, key=self._own, default=None)
@@ -209,7 +235,7 @@ class Content:
             return self.body
         top = self.body
         while True:
-            inner = next((child for child in top if isinstance(child.tag, str) and child.tag not in ("p", "ul", "ol", "dl", "pre")
+            inner = next((child for child in top if isinstance(child.tag, str) and child.tag not in _SINGLE
                           and self._own(child) >= 0.9 * total), None)  # fmt: skip
             if inner is None:
                 return top

@@ -14,7 +14,9 @@ from whelm.data.readers.html_content import Content
 
 __all__ = ["ADMONITION", "in_admonition", "is_data_table", "table_lines"]
 
-ADMONITION = re.compile(r"(?:^|\s)(?:admonition|note|tip|warning|caution|important|hint|danger|attention|seealso)(?:\s|$)")
+ADMONITION = re.compile(
+    r"(?:^|\s)(?:admonition|note|tip|warning|caution|important|hint|danger|attention|seealso)(?:\s|$)"
+)
 _SPACE = re.compile(r"\s+")
 _MAX_CELL = 1500
 _MAX_SPAN = 60

@@ -18,15 +18,21 @@ from whelm.data.readers.html_table import ADMONITION, in_admonition, is_data_tab
 __all__ = ["collapse", "write_markdown"]
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
-    "header hr html legend li main menu nav ol p pre section summary table tbody td tfoot th thead tr ul caption dir hgroup "
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer "  # noqa: SIM905
+    "form h1 h2 h3 h4 h5 h6 "
+    "header hr html legend li main menu nav ol p pre section summary table tbody td tfoot th thead tr ul "
+    "caption dir hgroup "
     "listing xmp plaintext option optgroup".split()
 )
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _SPACE = re.compile("[ \t\n\r\f\u00a0\u2002-\u200a\u202f]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_CJK_BREAK = re.compile("(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])[ \t]*[\r\n][ \t\r\n]*(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])")
-_OBJECT = re.compile(r"(?:^|\s)(?:py|c|cpp|js|rst|std|sig|function|method|class|attribute|data|exception|property|describe)(?:\s|$)")
+_CJK_BREAK = re.compile(
+    "(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])[ \t]*[\r\n][ \t\r\n]*(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])"
+)
+_OBJECT = re.compile(
+    r"(?:^|\s)(?:py|c|cpp|js|rst|std|sig|function|method|class|attribute|data|exception|property|describe)(?:\s|$)"
+)
 _LANGUAGE = re.compile(r"(?:language|highlight|lang|brush)[-:]\s*([\w+#]+)")
 _BREAK = "\v"  # <br>: survives the collapse of white space
 _MAX_INDENT = 16
@@ -71,9 +77,7 @@ class _Writer:
         for event, element in walker:
             tag = element.tag
             if event == "start":
-                if element is not top and self.content.dropped(element):
-                    walker.skip_subtree()
-                elif self._start(element, tag):
+                if (element is not top and self.content.dropped(element)) or self._start(element, tag):
                     walker.skip_subtree()
                 elif element.text:
                     self.inline.append(element.text)
@@ -184,10 +188,9 @@ class _Writer:
         if parent is not None and ADMONITION.search((parent.get("class") or "")[:200]):
             self.prefix = f"{text.rstrip(':')}: "
             return
-        if level < self.title_level:
-            # the first heading of the highest level names the page, unless a higher one comes far below
-            if not self.title or len(self.lines) < 12:
-                self.title, self.title_level = text[:300], level
+        # the first heading of the highest level names the page, unless a higher one comes far below
+        if level < self.title_level and (not self.title or len(self.lines) < 12):
+            self.title, self.title_level = text[:300], level
         self.level = level
         self._heading_line(text, level)
 

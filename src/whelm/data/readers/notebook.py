@@ -36,7 +36,9 @@ def read_notebook(content: bytes, name: str, limits: Limits) -> list[Extract]:
     joined = normalize_newlines(well_formed("\n\n".join(parts)))
     metadata = book.get("metadata")
     title = metadata.get("title") if isinstance(metadata, dict) else ""
-    return [Extract(joined, title=title if isinstance(title, str) and title else first_heading(joined, "md"), note=note)]
+    return [
+        Extract(joined, title=title if isinstance(title, str) and title else first_heading(joined, "md"), note=note)
+    ]
 
 
 def _language(book: dict[str, Any]) -> str:

@@ -20,7 +20,9 @@ __all__ = ["read_pdf"]
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 _SECURITY = 5
-_MONOSPACED = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|inconsolata|fixed|code|lucidacons|sftt|nimbusmonl", re.IGNORECASE)
+_MONOSPACED = re.compile(
+    r"mono|courier|consol|typewriter|cmtt|menlo|inconsolata|fixed|code|lucidacons|sftt|nimbusmonl", re.IGNORECASE
+)
 _MAX_PAGES = 20_000
 _MAX_CHARACTERS_A_PAGE = 200_000
 
@@ -66,7 +68,12 @@ def read_pdf(content: bytes, name: str, limits: Limits) -> list[Extract]:
     notes = [f"{broken:,} of {count:,} pages cannot be read"] if broken else []
     if count > _MAX_PAGES:
         notes.append(f"only the first {_MAX_PAGES:,} of {count:,} pages were read")
-    usable = title if 3 < len(title) < 200 and not re.search(r"\.(?:docx?|tex|dvi|indd|pdf|qxd)$|^untitled|^microsoft word", title, re.I) else ""
+    usable = (
+        title
+        if 3 < len(title) < 200
+        and not re.search(r"\.(?:docx?|tex|dvi|indd|pdf|qxd)$|^untitled|^microsoft word", title, re.I)
+        else ""
+    )
     return [Extract(text, title=usable or heading, page_starts=starts, note="; ".join(notes))]
 
 

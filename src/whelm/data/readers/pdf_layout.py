@@ -2,8 +2,8 @@
 
 A line goes on in the next one unless the gap grows, the font changes, the line ends short, or an item begins. Bookmarks
 name headings exactly; without them, larger or bold short lines are headings. A hyphen at a line's end is dropped where
-the joined word is used elsewhere in the document, kept where the hyphenated one is, dropped otherwise. A paragraph that a
-page cuts in two goes on after the page's start, so that page numbers stay exact.
+the joined word is used elsewhere in the document, kept where the hyphenated one is, dropped otherwise. A paragraph that
+a page cuts in two goes on after the page's start, so that page numbers stay exact.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 __all__ = ["Line", "Page", "write_pages"]
@@ -55,15 +56,17 @@ def write_pages(pages: list[Page], outline: dict[tuple[int, str], int]) -> tuple
     body = sizes.most_common(1)[0][0] if sizes else 0.0
     _drop_running_lines(pages, body)
     _find_headings(pages, outline, body)
-    words = Counter(word.lower() for page in pages for line in page.lines for word in _WORD.findall(line.text.rstrip("\x02")))
+    words = Counter(
+        word.lower() for page in pages for line in page.lines for word in _WORD.findall(line.text.rstrip("\x02"))
+    )
     parts: list[str] = []
     starts: list[int] = []
     length = 0
     for page in pages:
-        body = "\n\n".join(_blocks(page.lines, words))
+        written = "\n\n".join(_blocks(page.lines, words))
         starts.append(length)
-        if body:
-            parts.append(body + "\n\n")
+        if written:
+            parts.append(written + "\n\n")
             length += len(parts[-1])
     text = "".join(parts).rstrip("\n")
     starts = [min(start, len(text)) for start in starts]
@@ -76,10 +79,7 @@ def _drop_running_lines(pages: list[Page], body: float) -> None:
     if len(pages) < 3:
         return
     _drop_numbered_lines(pages, body)
-    seen: Counter[tuple[str, str]] = Counter()
-    for page in pages:
-        for edge, line in _edges(page):
-            seen[edge, _masked(line.text)] += 1
+    seen = Counter((edge, _masked(line.text)) for page in pages for edge, line in _edges(page))
     need = max(3, 0.25 * sum(bool(page.lines) for page in pages) / 2)  # left and right pages differ
     for page in pages:
         drop = {id(line) for edge, line in _edges(page) if seen[edge, _masked(line.text)] >= need
@@ -134,7 +134,9 @@ def _unmark_single_code_lines(lines: list[Line]) -> None:
     """A line in the middle of a paragraph that happens to hold a long name in code type is no code."""
     for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
         if line.mono and not before.mono and not after.mono and abs(line.left - before.left) < line.size:
-            close = 0 < before.bottom - line.bottom < 1.5 * line.size and 0 < line.bottom - after.bottom < 1.5 * line.size
+            close = (
+                0 < before.bottom - line.bottom < 1.5 * line.size and 0 < line.bottom - after.bottom < 1.5 * line.size
+            )
             line.mono = not close or before.text.rstrip().endswith(":")
 
 
@@ -162,12 +164,14 @@ def _looks_like_heading(line: Line, body: float) -> bool:
         return False
     if line.size > 1.12 * body:
         return True
-    return line.bold and line.size >= 0.98 * body and len(text) < 80 and not _BULLET.match(text) and not text.endswith(":")
+    return (
+        line.bold and line.size >= 0.98 * body and len(text) < 80 and not _BULLET.match(text) and not text.endswith(":")
+    )
 
 
 def _blocks(lines: list[Line], words: Counter[str]) -> list[str]:
     blocks: list[str] = []
-    gaps = [a.bottom - b.bottom for a, b in zip(lines, lines[1:], strict=False) if 0 < a.bottom - b.bottom < 60]
+    gaps = [a.bottom - b.bottom for a, b in pairwise(lines) if 0 < a.bottom - b.bottom < 60]
     usual_gap = median(gaps) if gaps else 0.0
     right = sorted(line.right for line in lines)[int(0.9 * len(lines))] if lines else 0.0
     at = 0
@@ -249,7 +253,7 @@ def _joined(lines: list[Line], words: Counter[str]) -> str:
     if match := _BULLET.match(text):
         marker = "-" if match[1] else match[2]
         if match[1] or match[2][:-1].isdigit():
-            return f"{marker.lstrip('(') if marker != '-' else marker} {text[match.end():]}"
+            return f"{marker.lstrip('(') if marker != '-' else marker} {text[match.end() :]}"
     return text
 
 

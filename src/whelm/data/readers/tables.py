@@ -71,7 +71,11 @@ def _row(row: dict[str, Any], number: int, taken: set[str]) -> Extract:
         key = f"{number}" if str(number) not in taken else f"{number}:{key}"
     taken.add(key)
     title = well_formed(" ".join(row[title_field].split()))[:300] if title_field else ""
-    rest = {name: value for name, value in list(row.items())[:_MAX_FIELDS] if name not in (text_field, title_field, id_field)}
+    rest = {
+        name: value
+        for name, value in list(row.items())[:_MAX_FIELDS]
+        if name not in (text_field, title_field, id_field)
+    }
     if text_field:
         text = row[text_field]
     elif any(isinstance(row.get(name), str) for name in _TEXT):

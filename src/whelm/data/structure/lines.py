@@ -50,7 +50,7 @@ class Outline:
         """A heading of these lines; it closes all open sections of its level or deeper."""
         while self._levels and self._levels[-1] >= level:
             self._levels.pop()
-        self.path = self.path[: len(self._levels)] + (" ".join(title[:MAX_TITLE].split()),)
+        self.path = (*self.path[: len(self._levels)], " ".join(title[:MAX_TITLE].split()))
         self._levels.append(level)
         self._append("heading", first, last, level)
 

@@ -241,8 +241,7 @@ def _definition(outline: Outline, at: int, end: int) -> int:
         head = lines[end][:400]
         if outline.blank(end):
             following = end + 1
-            if following < len(lines) and (_DEFINITION.match(lines[following][:400])
-                                           or lines[following][:4] == "    "):
+            if following < len(lines) and (_DEFINITION.match(lines[following][:400]) or lines[following][:4] == "    "):
                 end += 1
                 continue
             break

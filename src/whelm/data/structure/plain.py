@@ -1,8 +1,8 @@
 """Blocks of plain text (paragraphs, and headings by what they look like) and of CSV (a block a row).
 
 A line of a plain text is a heading if it is underlined, or stands alone between blank lines, is short, and is numbered
-("2.3 Setting up"), named ("Chapter IV. The ship", "第三章") or in capitals. Rules err on the side of paragraphs: a false
-heading would name the wrong section in every citation under it.
+("2.3 Setting up"), named ("Chapter IV. The ship", "第三章") or in capitals. Rules err on the side of paragraphs: a
+false heading would name the wrong section in every citation under it.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _resets(line: str) -> bool:
 
 
 def _lex(outline: Outline) -> tuple[set[int], set[int], dict[int, int]]:
-    """Lines that begin inside a string, inside a bracket; and for lines where a string begins, the line where it ends."""
+    """Lines that begin inside a string, or a bracket; and for lines where a string begins, the line where it ends."""
     text, starts = outline.text, outline.starts
     strings: set[int] = set()
     brackets: set[int] = set()

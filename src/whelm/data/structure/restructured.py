@@ -24,12 +24,14 @@ _GRID = re.compile(r"[ \t]*\+[-=+]{3,}")
 _HEADER = re.compile(r"[A-Z][\w-]{1,30}:(?:[ \t]|$)")
 
 _CODE = frozenset(
-    "code code-block sourcecode highlight parsed-literal productionlist doctest testcode testoutput testsetup literalinclude "
+    "code code-block sourcecode highlight parsed-literal productionlist doctest testcode testoutput "  # noqa: SIM905
+    "testsetup literalinclude "
     "math raw prompt ipython console graphviz digraph".split()
 )
 _TABLES = frozenset({"table", "list-table", "csv-table", "tabularcolumns"})
 _OBJECTS = frozenset(
-    "function class method attribute data exception decorator classmethod staticmethod module option envvar opcode macro "
+    "function class method attribute data exception decorator classmethod staticmethod module option "  # noqa: SIM905
+    "envvar opcode macro "
     "type struct member var cmdoption program property automodule autoclass autofunction".split()
 )
 OBJECT_LEVEL = 100  # sections of objects lie below all titled ones

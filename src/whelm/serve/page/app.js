@@ -163,8 +163,13 @@ function finish(turn, answer, record) {
   }
   answer.replaceChildren();
   if (record.supported) {
+    const titles = new Map(Object.entries(record.titles || {}));
+    record.citations.forEach((citation, index) => {
+      citation.title = titles.get(citation.document) || "";
+      citation.number = index + 1;
+    });
     written(answer, record);
-    turn.append(sources(record.citations.map((citation, index) => ({ ...citation, number: index + 1 }))));
+    turn.append(sources(record.citations));
   } else {
     answer.className = "answer refusal";
     answer.textContent = record.answer;
