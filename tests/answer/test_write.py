@@ -77,7 +77,8 @@ def test_unsupported_sentences_go(sentence: str, reason: str) -> None:
 def test_a_wrong_sentence_costs_itself_alone_and_numbers_are_counted_anew() -> None:
     answer = check("Everyone loves it [1]. A bicycle costs 4.50 euros [2]. A cargo bike costs 9 euros [2]. "
                    "The ferry leaves at 7:40 [1, 2].")
-    assert answer.text == "A bicycle costs 4.50 euros. [1] A cargo bike costs 9 euros. [1] The ferry leaves at 7:40. [2][1]"
+    assert answer.text == ("A bicycle costs 4.50 euros. [1] A cargo bike costs 9 euros. [1] "
+                           "The ferry leaves at 7:40. [2][1]")
     assert [e.document for e in answer.citations] == ["2.md", "1.md"]
     assert [d.sentence for d in answer.dropped] == ["Everyone loves it [1]."]
 
@@ -114,8 +115,10 @@ def test_other_languages(language: str, lines: list[str], good: str, bad: str) -
     assert not check(bad, lines=lines, language=language).supported
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\n", "[1][2][3]", "```\n```", "<think>The ferry leaves at 7:40 [1].", "�" * 50,
-                                  "[" * 5_000, "[1" * 3_000, "a." * 50_000, "\x00\x1b[2J", "1 " * 20_000 + "[1]"])
+@pytest.mark.parametrize("text", [
+    "", "   ", "\n\n", "[1][2][3]", "```\n```", "<think>The ferry leaves at 7:40 [1].", "�" * 50, "[" * 5_000,
+    "[1" * 3_000, "a." * 50_000, "\x00\x1b[2J", "1 " * 20_000 + "[1]",
+])  # fmt: skip
 def test_nonsense_is_not_supported_and_takes_no_time(text: str) -> None:
     assert not check(text).supported
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from whelm.core import executor as module
 from whelm.core import stop
 from whelm.core.errors import ConfigError, DataError, LimitError
 from whelm.core.events import subscribe
@@ -49,6 +50,11 @@ def noisy(x):
     print("noise")
     return x
 def large(x): return b"x" * x
+def first_waits(item):
+    number, gate = item
+    if number == 0:
+        open(gate).read()  # a named pipe: returns when somebody has opened and closed it for writing
+    return number
 class Unreadable:
     def __reduce__(self): return (int, ("not a number",))
 def unreadable(x): return lambda: x
@@ -181,6 +187,31 @@ def test_what_a_worker_prints_does_not_reach_stdout(pool: ProcessPool, work: Mod
 
 def test_large_results_pass(pool: ProcessPool, work: ModuleType) -> None:
     assert [len(part) for part in pool.map(work.large, [5_000_000, 1])] == [5_000_000, 1]
+
+
+def test_the_pool_runs_ahead_of_a_slow_item_by_a_bounded_number(
+        pool: ProcessPool, work: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    taken: list[int] = []
+
+    def items() -> Iterator[tuple[int, str]]:
+        for number in range(200):
+            taken.append(number)
+            yield number, str(gate)
+
+    ahead: list[int] = []
+    real = module.wait_readable
+
+    def wait(ends: list[int], seconds: float | None = None) -> list[int]:
+        if len(ends) == 1 and not ahead:  # the pool waits for the slow item alone: it will take no more
+            ahead.append(len(taken))
+            gate.write_text("")
+        return real(ends, seconds)
+
+    monkeypatch.setattr(module, "wait_readable", wait)
+    assert list(pool.map(work.first_waits, items())) == list(range(200))
+    assert ahead == [2 * 4]
 
 
 def test_functions_of_the_main_program_are_refused(pool: ProcessPool, monkeypatch: pytest.MonkeyPatch) -> None:

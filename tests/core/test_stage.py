@@ -146,6 +146,7 @@ def test_options_and_place_are_in_no_key(store: Store, tmp_path: Path) -> None:
 
 def test_everything_else_is(store: Store) -> None:
     source, other = store.build(SOURCE, "a"), store.build(SOURCE, "b")
+    unnamed = ".".join(["whelm", "core", "random"])  # spelled out, it would be found in this source
     keys = {
         store.key(WORDS, WordsConfig(), {"source": source}),
         store.key(WORDS, WordsConfig(most=0.25), {"source": source}),
@@ -154,7 +155,7 @@ def test_everything_else_is(store: Store) -> None:
         store.key(WORDS, WordsConfig(), {"source": source, "other": source}),
         store.key(dataclasses.replace(WORDS, version=2), WordsConfig(), {"source": source}),
         store.key(dataclasses.replace(WORDS, name="verbs"), WordsConfig(), {"source": source}),
-        store.key(dataclasses.replace(WORDS, also=(".".join(["whelm", "core", "random"]),)), WordsConfig(), {"source": source}),
+        store.key(dataclasses.replace(WORDS, also=(unnamed,)), WordsConfig(), {"source": source}),
     }
     assert len(keys) == 8
 

@@ -256,6 +256,19 @@ def test_docstring() -> None:
     assert [kind for kind, _ in outline(text, "pydoc")] == ["definition", "paragraph", "definition", "code"]
 
 
+def test_code_in_docstrings_needs_no_mark() -> None:
+    text = "The statement\n*************\n\n   stmt ::= a\n          | b\n\nThe following code:\n\n"
+    text += "   with A as b:\n       SUITE\n\n   x = 1\n\nmeans:\n\n   An indented remark\n   ('abs()' and others).\n"
+    assert outline(text, "pydoc") == [
+        ("heading", "The statement\n*************"),
+        ("code", "   stmt ::= a\n          | b"),
+        ("paragraph", "The following code:"),
+        ("code", "   with A as b:\n       SUITE\n\n   x = 1"),
+        ("paragraph", "means:"),
+        ("paragraph", "An indented remark\n   ('abs()' and others)."),
+    ]
+
+
 def test_python() -> None:
     text = '''#!/usr/bin/env python
 """Module words.
@@ -288,7 +301,7 @@ z = 2
     ]  # fmt: skip
     assert found[4][1] == "@decorator\nclass A(Base):"
     where = {text[b.start : b.end].strip(): b.headings for b in text_blocks(text, "py")}
-    assert where["'''About method.'''"] == ("A", "method")  # noqa: SIM905
+    assert where["'''About method.'''"] == ("A", "method")
     assert where["y = 1"] == ("A",)
     assert where["z = 2"] == ()
 

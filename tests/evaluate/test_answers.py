@@ -28,7 +28,9 @@ def test_known_spans() -> None:
         Question("4", "foreign", "q4", answerable=False),
     ]
     answers = {
-        "q1": _answer("q1", _citation("a.md", 12, "every 15 seconds"), _citation("b.md", 0, "blue cheese"), found=("a.md",)),
+        "q1": _answer(
+            "q1", _citation("a.md", 12, "every 15 seconds"), _citation("b.md", 0, "blue cheese"), found=("a.md",)
+        ),
         "q2": _answer("q2"),
         "q3": _answer("q3"),
         "q4": _answer("q4", _citation("a.md", 12, "x")),

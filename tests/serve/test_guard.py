@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -34,13 +34,18 @@ def post(address: str, path: str = "/v1/chat/completions", body: Any = CHAT, **o
     return httpx.post(address + path, json=body, timeout=PATIENCE_S, **options)
 
 
+def post_bytes(address: str, content: bytes | Iterator[bytes], kind: str = "application/json") -> httpx.Response:
+    headers = {"Content-Type": kind}
+    return httpx.post(address + "/v1/chat/completions", content=content, headers=headers, timeout=PATIENCE_S)
+
+
 def error_of(response: httpx.Response) -> dict[str, Any]:
     error: dict[str, Any] = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code", "hint"}
     return error
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "a b", "127.0.0.1,x"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "a b", "127.1,x"])
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/documents/parking.html"])
 def test_a_rebound_name_reads_nothing(address: str, host: str, path: str) -> None:
     response = get(address + path, headers={"Host": host})
@@ -81,8 +86,7 @@ def test_our_own_page_may_ask(address: str) -> None:
 
 def test_plain_text_is_no_request(address: str) -> None:
     # a page may send text/plain anywhere without asking first
-    response = httpx.post(address + "/v1/chat/completions", content=json.dumps(CHAT),
-                          headers={"Content-Type": "text/plain"}, timeout=PATIENCE_S)
+    response = post_bytes(address, json.dumps(CHAT).encode(), "text/plain")
     assert response.status_code in (400, 415, 422)
 
 
@@ -137,9 +141,8 @@ def test_a_port_in_use(assistant) -> None:
 def test_long_bodies(start: Callable[..., str], assistant, small: Limits) -> None:
     url = start(assistant, limits=small)
     body = json.dumps({**CHAT, "padding": "x" * 30_000}).encode()
-    headers = {"Content-Type": "application/json"}
-    stated = httpx.post(url + "/v1/chat/completions", content=body, headers=headers, timeout=PATIENCE_S)
-    in_pieces = httpx.post(url + "/v1/chat/completions", content=iter([body[:9_000], body[9_000:]]), headers=headers, timeout=PATIENCE_S)
+    stated = post_bytes(url, body)
+    in_pieces = post_bytes(url, iter([body[:9_000], body[9_000:]]))
     assert [stated.status_code, in_pieces.status_code] == [413, 413]
     assert error_of(stated)["code"] == "request_too_large"
     assert assistant.asked == []
@@ -157,15 +160,14 @@ def test_a_length_that_is_no_number_or_out_of_all_bounds(address: str) -> None:
                                   b'{"messages": [{"role": "user", "content": "a"}], "mode": "sing"}',
                                   b'{"messages": [{"role": "user", "content": "a"}], "n": 2}'])
 def test_bodies_that_are_no_request(address: str, body: bytes) -> None:
-    response = httpx.post(address + "/v1/chat/completions", content=body, headers={"Content-Type": "application/json"}, timeout=PATIENCE_S)
+    response = post_bytes(address, body)
     assert response.status_code == 400
     assert error_of(response)["type"] == "invalid_request_error"
 
 
 def test_odd_characters_in_a_question(address: str, assistant) -> None:
     content = "bicycle cost \ud800 \u0000 August \u202e"
-    response = httpx.post(address + "/v1/chat/completions", headers={"Content-Type": "application/json"}, timeout=PATIENCE_S,
-                          content=json.dumps({"messages": [{"role": "user", "content": content}]}))
+    response = post_bytes(address, json.dumps({"messages": [{"role": "user", "content": content}]}).encode())
     assert response.status_code == 200
     assistant.asked[0][0].encode()  # nothing that a tokenizer would refuse
     assert "\x00" not in assistant.asked[0][0]
@@ -299,7 +301,8 @@ def test_documents(address: str, assistant, start: Callable[..., str], small: Li
     assert error_of(missing)["hint"]
     text = assistant.documents["trips/ferry & bus.md"].text
     at = text.index("A bicycle")
-    part = get(f"{start(assistant, limits=small)}/documents/trips%2Fferry%20%26%20bus.md?start={at}&end={at + 9}").json()
+    url = start(assistant, limits=small)
+    part = get(f"{url}/documents/trips%2Fferry%20%26%20bus.md?start={at}&end={at + 9}").json()
     assert part["text"] == text[part["start"] : part["end"]]
     assert len(part["text"]) == 300 < part["length"]
     assert part["start"] <= at < at + 9 <= part["end"]

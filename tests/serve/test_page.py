@@ -96,6 +96,7 @@ def test_everything_by_keyboard(page: Any) -> None:
 def test_a_refusal_shows_what_comes_nearest(page: Any) -> None:
     turn = ask(page, "Which costs does the king pay?")
     sync_api.expect(turn.locator(".refusal")).to_have_text(NOT_SUPPORTED)
+    sync_api.expect(turn.locator(".facts")).to_have_text("not answered · 0.01 s")
     assert turn.locator(".cite").count() == 0
     turn.locator(".sources button").first.click()
     sync_api.expect(page.locator("#panel mark")).to_contain_text("costs")

@@ -10,18 +10,19 @@ say the same speak once. Safe for threads: nothing here is changed after the ope
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whelm.answer.followup import standalone
+from whelm.answer.followup import understand
 from whelm.answer.quotes import Quotable, choose_quotes
 from whelm.answer.ranking import FinalRanking, features
 from whelm.answer.reader import Reader, Reading
 from whelm.answer.signals import Passage
+from whelm.answer.sureness import sureness
 from whelm.answer.write import Writer, write_answer
 from whelm.core.errors import DataError, MissingError
 from whelm.core.types import NOT_SUPPORTED, Answer, Chunk, Citation, Conversation, Document, Embedder, Evidence, Hit
@@ -33,13 +34,15 @@ __all__ = ["Answerer", "AnswerSettings", "Candidate"]
 
 Mode = Literal["auto", "quote", "write"]
 MAX_QUESTION_CHARACTERS = 20_000
+_SURELY_NEW, _SURELY_FOLLOWS = 0.1, 0.5  # probability that a question follows up the one before
+_ENCODER = "minilm-l6"  # whose cosines the reader was taught with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerSettings:
     """What was calibrated on tune."""
 
-    threshold: float = 0.2
+    threshold: float = 0.5
     """Probability below which nothing is answered"""
     candidates: int = 24
     """Chunks that are read for one question"""
@@ -57,6 +60,18 @@ class Candidate:
     text: str
     reading: Reading
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was found for one question, column by column, in the order of the search."""
+
+    hits: list[Hit]
+    documents: dict[str, Document]
+    chunks: list[Chunk]
+    bm25: list[float]
+    cosines: list[float]
+    readings: list[Reading]
 
 
 class Answerer:
@@ -83,36 +98,58 @@ class Answerer:
     # --- what is asked -----------------------------------------------------------------------------------------
 
     def answer(
-        self, question: str, conversation: Conversation | None = None, mode: Mode = "auto",
-        *, hidden: Collection[str] = (), k: int = 10,
+        self,
+        question: str,
+        conversation: Conversation | None = None,
+        mode: Mode = "auto",
+        *,
+        hidden: Collection[str] = (),
+        k: int = 10,
     ) -> Answer:
         """Answer `question`, as part of a conversation where one is given; `hidden` documents are not looked at."""
         began = time.perf_counter()
         if not question.strip():
             raise DataError("the question is empty", 'ask something: whelm ask "How do I ...?" --run RUN')
         if len(question) > MAX_QUESTION_CHARACTERS:
-            raise DataError(f"the question has {len(question):,} characters", f"at most {MAX_QUESTION_CHARACTERS:,} are read")
-        text = standalone(question, conversation, self.language) if conversation and conversation.turns else question
-        candidates = self.candidates(text, hidden=hidden)
+            raise DataError(
+                f"the question has {len(question):,} characters", f"at most {MAX_QUESTION_CHARACTERS:,} are read"
+            )
+        text, candidates = self._understood(question, conversation, hidden)
         hits = tuple(replace(c.hit, score=c.score) for c in candidates[:k])
-        probability = max((c.reading.probability for c in candidates), default=0.0)
+        probability = sureness([c.reading for c in candidates])
         answer = Answer(question, hits=hits, probability=probability, standalone=text if text != question else "")
         if candidates and probability >= self.settings.threshold:
             answer = self._supported(answer, text, candidates, self._mode(mode))
         return replace(answer, seconds=time.perf_counter() - began)
 
+    def _understood(
+        self, question: str, conversation: Conversation | None, hidden: Collection[str]
+    ) -> tuple[str, list[Candidate]]:
+        """The question in full, and what was found for it; where it may or may not follow up, the surer reading wins."""
+        if not conversation or not conversation.turns:
+            return question, self.candidates(question, hidden=hidden)
+        understood = understand(question, conversation, self.language)
+        if understood.probability < _SURELY_NEW:
+            return question, self.candidates(question, hidden=hidden)
+        followed = self.candidates(understood.standalone, hidden=hidden, search=understood.search)
+        if understood.probability >= _SURELY_FOLLOWS:
+            return understood.standalone, followed
+        plain = self.candidates(question, hidden=hidden)
+        surer = sureness([c.reading for c in followed]) > sureness([c.reading for c in plain])
+        return (understood.standalone, followed) if surer else (question, plain)
+
     def ranking_rows(self, question: str) -> tuple[NDArray[np.float64], list[Hit]]:
         """The features of the candidates, float [C, FEATURES], to fit the final ranking."""
-        hits, documents, _, readings = self._read(question, ())
-        return self._features(question, hits, readings, documents), hits
+        found = self._read(question, ())
+        return self._features(question, found), found.hits
 
-    def candidates(self, question: str, *, hidden: Collection[str] = ()) -> list[Candidate]:
-        """The chunks that were found and read, best first."""
-        hits, documents, chunks, readings = self._read(question, hidden)
-        order = self.ranking.scores(self._features(question, hits, readings, documents))
+    def candidates(self, question: str, *, hidden: Collection[str] = (), search: str = "") -> list[Candidate]:
+        """The chunks that were found and read, best first; `search` is what to search for, if not the question."""
+        read = self._read(question, hidden, search)
+        order = self.ranking.scores(self._features(question, read))
         found = [
-            Candidate(hit, chunk, documents[hit.document], _text(documents, chunk), reading, float(score))
-            for hit, chunk, reading, score in zip(hits, chunks, readings, order, strict=True)
+            Candidate(hit, chunk, read.documents[hit.document], _text(read.documents, chunk), reading, float(score))
+            for hit, chunk, reading, score in zip(read.hits, read.chunks, read.readings, order, strict=True)
         ]
         return sorted(found, key=lambda c: (-c.score, c.chunk.id))
 
@@ -125,14 +162,14 @@ class Answerer:
         rest = [hit for hit in self.retriever.search(query, k) if hit.chunk not in seen] if k > len(read) else []
         return (read + rest)[:k]
 
-    def rankings(self) -> dict[str, object]:
+    def rankings(self) -> dict[str, Callable[[str], list[Hit]]]:
         """The orders that are compared: text, dense, fused, reranked."""
 
         def with_alpha(alpha: float) -> HybridRetriever:
             config = replace(self.retriever.config, alpha=alpha)
             return HybridRetriever(self.index, self.retriever.embedders, config)
 
-        found: dict[str, object] = {"text": lambda q: with_alpha(0.0).search(q, 50)}
+        found: dict[str, Callable[[str], list[Hit]]] = {"text": lambda q: with_alpha(0.0).search(q, 50)}
         if self.retriever.embedders:
             found["dense"] = lambda q: with_alpha(1.0).search(q, 50)
             found["fused"] = lambda q: self.retriever.search(q, 50)
@@ -156,45 +193,50 @@ class Answerer:
         embedders: dict[str, Embedder] = self.retriever.embedders
         chosen_one = embedders.get(self.retriever.config.which) or next(iter(embedders.values()), None)
         if chosen_one is None:
-            raise MissingError("there are no weights that make vectors", "whelm model fetch wordllama-256, then build again")
+            raise MissingError(
+                "there are no weights that make vectors", "whelm model fetch wordllama-256, then build again"
+            )
         return chosen_one.embed(texts)
-
-    def _features(
-        self, question: str, hits: Sequence[Hit], readings: Sequence[Reading], documents: Mapping[str, Document]
-    ) -> NDArray[np.float64]:
-        analyzer = analyzer_for(self.language)
-        found = [documents[hit.document] for hit in hits]
-        return features(
-            frozenset(analyzer.tokens(question)), [r.score for r in readings], [hit.score for hit in hits], self.prominence,
-            found, [frozenset(analyzer.tokens(d.title.rsplit(".", 1)[-1])) for d in found],
-        )  # fmt: skip
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _read(
-        self, question: str, hidden: Collection[str]
-    ) -> tuple[list[Hit], dict[str, Document], list[Chunk], list[Reading]]:
+    def _read(self, question: str, hidden: Collection[str], search: str = "") -> _Read:
         """The best of the search, and what the reader says of each."""
         wanted = self.settings.candidates
-        scores = self.retriever.ranking(question, wanted + (20 if hidden else 0))
-        places = [i for i, hit in enumerate(scores.hits) if hit.document not in hidden][:wanted]
-        hits = [scores.hits[i] for i in places]
+        ranking = self.retriever.ranking(search or question, wanted + (20 if hidden else 0))
+        places = [i for i, hit in enumerate(ranking.hits) if hit.document not in hidden][:wanted]
+        hits = [ranking.hits[i] for i in places]
         documents = {hit.document: self.index.document(hit.document) for hit in hits}
         chunks = [self.index.chunk(hit.chunk) for hit in hits]
+        bm25 = [float(ranking.text[i]) for i in places]
+        cosines = [float(np.nan_to_num(ranking.dense[i])) for i in places]
+        of_encoder = self.retriever.embedder_name == _ENCODER
         passages = [
             Passage(
-                text=_text(documents, chunk),
-                title=_title(documents[chunk.document], chunk),
-                score=float(scores.text[i]),
-                cosine=None if np.isnan(scores.dense[i]) else float(scores.dense[i]),
+                _text(documents, chunk), _title(documents[chunk.document], chunk), score, cosine if of_encoder else None
             )
-            for i, chunk in zip(places, chunks, strict=True)
+            for chunk, score, cosine in zip(chunks, bm25, cosines, strict=True)
         ]
-        return hits, documents, chunks, self.reader.read(question, passages, self.language)
+        return _Read(hits, documents, chunks, bm25, cosines, self.reader.read(question, passages, self.language))
+
+    def _features(self, question: str, read: _Read) -> NDArray[np.float64]:
+        analyzer = analyzer_for(self.language)
+        found = [read.documents[hit.document] for hit in read.hits]
+        return features(
+            frozenset(analyzer.tokens(question)),
+            [reading.score for reading in read.readings],
+            read.cosines,
+            read.bm25,
+            self.prominence,
+            found,
+            [frozenset(analyzer.tokens(document.title.rsplit(".", 1)[-1])) for document in found],
+        )
 
     def _mode(self, mode: Mode) -> str:
         if mode == "write" and self.generator is None:
-            raise DataError("this run has no writer", "build it with --writer URL --writer-model NAME, or ask with --mode quote")
+            raise DataError(
+                "this run has no writer", "build it with --writer URL --writer-model NAME, or ask with --mode quote"
+            )
         return (self.settings.use if self.generator is not None else "quote") if mode == "auto" else mode
 
     def _supported(self, answer: Answer, question: str, candidates: list[Candidate], mode: str) -> Answer:
@@ -232,7 +274,9 @@ class Answerer:
             _citation(by_chunk[e.chunk], e.start - by_chunk[e.chunk].chunk.start, e.end - by_chunk[e.chunk].chunk.start)
             for e in written.citations
         ]
-        return replace(answer, answer=written.text, supported=True, mode="write", citations=tuple(cited), evidence_cut=cut)
+        return replace(
+            answer, answer=written.text, supported=True, mode="write", citations=tuple(cited), evidence_cut=cut
+        )
 
 
 def _title(document: Document, chunk: Chunk) -> str:

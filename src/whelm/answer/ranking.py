@@ -1,6 +1,6 @@
 """The last word on the order of candidates: what the reader says, what search says, and which document it is.
 
-    s(c) = w . [reader's logit, fused search score, prominence, depth],   P(c) = softmax over the question's candidates
+    s(c) = w . [reader's logit, cosine, BM25 (1 = the best's), prominence, depth, named],   P(c) = softmax over candidates
 
 The reader judges text alone; the document's standing is not in it: of two that answer, the one that others speak of
 (`prominence`) and that lies less deep (`os.mkdir` before `importlib.resources.abc.X.mkdir`) is the likelier wish. The
@@ -21,10 +21,11 @@ from whelm.core.types import Document
 
 __all__ = ["FEATURES", "FinalRanking", "RankingSample", "features", "fit_ranking"]
 
-FEATURES = ("reader", "search", "prominence", "depth", "named")
-PRIOR = (1.0, 2.0, 1.5, -0.35, 1.0)
+FEATURES = ("reader", "cosine", "text", "prominence", "depth", "named")
+# fitted to questions that people wrote about several folders, none of them used to measure
+PRIOR = (0.4, 14.0, 1.2, 3.0, -0.4, 0.3)
 # standard deviations of the prior: the document's standing cannot be learnt from questions made of its text
-_SPREAD = (0.3, 1.0, 0.3, 0.1, 0.5)
+_SPREAD = (0.2, 4.0, 0.6, 0.5, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,21 @@ class FinalRanking:
 
 
 def features(
-    question_words: frozenset[str], logits: Sequence[float], search: Sequence[float], prominence: Mapping[str, float],
-    documents: Sequence[Document], title_words: Sequence[frozenset[str]],
+    question_words: frozenset[str],
+    logits: Sequence[float],
+    cosines: Sequence[float],
+    bm25: Sequence[float],
+    prominence: Mapping[str, float],
+    documents: Sequence[Document],
+    title_words: Sequence[frozenset[str]],
 ) -> NDArray[np.float64]:
     """float [C, FEATURES] of the candidates of one question."""
     rows = np.zeros((len(documents), len(FEATURES)))
+    best = max([*bm25, 1e-9])
     for i, document in enumerate(documents):
         named = title_words[i]
         share = len(named & question_words) / len(named) if named else 0.0
-        rows[i] = (logits[i], search[i], prominence.get(document.id, 0.0), _depth(document), share)
+        rows[i] = (logits[i], cosines[i], bm25[i] / best, prominence.get(document.id, 0.0), _depth(document), share)
     return rows
 
 
@@ -81,8 +88,8 @@ def fit_ranking(samples: Sequence[RankingSample], prior: Sequence[float] = PRIOR
     """Maximum a posteriori by Newton's method; without samples the prior."""
     mean, precision = np.asarray(prior, float), 1.0 / np.square(np.asarray(_SPREAD))
     usable = [s for s in samples if s.right.any() and not s.right.all()]
-    theta = mean.copy()
-    for _ in range(25):
+    theta, loss = mean.copy(), _loss(mean, usable, mean, precision)
+    for _ in range(50):
         gradient, curvature = precision * (theta - mean), np.diag(precision)
         for sample in usable:
             p = _softmax(sample.rows @ theta)
@@ -90,14 +97,32 @@ def fit_ranking(samples: Sequence[RankingSample], prior: Sequence[float] = PRIOR
             q /= max(q.sum(), 1e-12)  # any right candidate will do
             expected = p @ sample.rows
             gradient = gradient + sample.weight * (expected - q @ sample.rows)
-            curvature = curvature + sample.weight * ((sample.rows * p[:, None]).T @ sample.rows - np.outer(expected, expected))
+            spread = (sample.rows * p[:, None]).T @ sample.rows - np.outer(expected, expected)
+            curvature = curvature + sample.weight * spread
         step = np.linalg.solve(curvature, gradient)
-        theta = theta - step
-        if np.abs(step).max() < 1e-6:
+        rate = 1.0
+        # several right candidates make the loss slightly non-convex: a step must improve it
+        while (new := _loss(theta - rate * step, usable, mean, precision)) > loss and rate > 1e-4:
+            rate /= 2
+        if loss - new < 1e-7 * max(1.0, abs(loss)):
             break
+        theta, loss = theta - rate * step, new
     return FinalRanking(tuple(float(w) for w in theta))
+
+
+def _loss(
+    theta: NDArray[np.float64],
+    samples: Sequence[RankingSample],
+    mean: NDArray[np.float64],
+    precision: NDArray[np.float64],
+) -> float:
+    loss = 0.5 * float(precision @ np.square(theta - mean))
+    for sample in samples:
+        p = _softmax(sample.rows @ theta)
+        loss -= sample.weight * float(np.log(max(p[sample.right].sum(), 1e-300)))
+    return loss
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = np.exp(logits - logits.max())
-    return shifted / shifted.sum()  # type: ignore[no-any-return]
+    return shifted / shifted.sum()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-
 if TYPE_CHECKING:  # torch is loaded only where a cross-encoder was taught
     from whelm.answer.deep import DeepReading
 

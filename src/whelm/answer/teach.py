@@ -11,7 +11,6 @@ The budget is a number of steps (`measured_step_seconds` says what one takes her
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whelm.answer.ablation import ablate, cross_validate
-from whelm.answer.examples import ReadingExample, examples_of, fold_of, in_test_fold, record_of
+from whelm.answer.examples import ReadingExample, examples_of, in_test_fold, record_of
 from whelm.answer.joint import JointModel, JointSample
 from whelm.answer.kinds import question_signals
 from whelm.answer.reader import COLUMNS, Reader
@@ -72,12 +71,10 @@ def teach_reader(
     """
     if not examples:
         raise ValueError("at least one example is needed")
-    clock = time.monotonic()
     weights = _weights(examples, start)
     signals = SignalReader(weights, static)
     marked = signalled(signals, with_cosines(examples, encoder, scratch))
     joints, record = fit_joints(marked, static is not None, report)
-    record["seconds_signals"] = round(time.monotonic() - clock, 2)
     deep = start.deep if start is not None else None
     english = [m for m in marked if m.example.language == "en"]
     if "cosine" in joints and (steps > 0 or deep is not None):

@@ -1,6 +1,6 @@
 """Teaching the cross-encoder: what the cheap signals get wrong, and where the answer stands.
 
-For each question the passages that answer and its hardest rivals (by the joint model of cheap signals) are read:
+For each question the passages that answer and the rivals near them (by the joint model of cheap signals) are read:
 
     loss = -log softmax(L_p + r_p over passages, L_0 + c)[right]  +  spans: -log P(start) - log P(end), on passages
                                                                      that answer, quotation and shortest answer
@@ -48,7 +48,7 @@ class CrossLesson:
     def __init__(
         self, model: CrossEncoder, tokenizer: EncoderTokenizer, prepared: Sequence[PreparedExample],
         weight_of: Callable[[str], float], *, seed: int = 0, num_passages: int = 3, questions_a_step: int = 8,
-        max_window: int = 112, span_weight: float = 0.5, rival_share: float = 1.0,
+        max_window: int = 112, span_weight: float = 0.5, margin: float = 2.5,
     ) -> None:  # fmt: skip
         self.model = model
         self.tokenizer = tokenizer
@@ -57,13 +57,13 @@ class CrossLesson:
         self.num_passages = num_passages
         self.max_window = max_window
         self.span_weight = span_weight
-        self.rival_share = rival_share
+        self.margin = margin
         self.batches = _batches(prepared, questions_a_step)
 
     def fingerprint(self) -> str:
         """What the lesson consists of; a checkpoint of another one is not continued from."""
         return digest([
-            [self.seed, self.num_passages, self.max_window, self.span_weight, self.rival_share],
+            [self.seed, self.num_passages, self.max_window, self.span_weight, self.margin],
             [[one.example.question, one.example.group, [round(float(x), 6) for x in one.logits]]
              for batch in self.batches for one in batch],
         ])  # fmt: skip
@@ -77,9 +77,8 @@ class CrossLesson:
         """The mean loss of a step's questions."""
         rows: list[CrossRow] = []
         targets: list[tuple[PreparedExample, list[int], list[list[tuple[int, int, int, int]]]]] = []
-        draw = rng(self.seed, "cross/rivals", step)
         for one in self.batch(step):
-            chosen = self._choose(one, draw)
+            chosen = self.choose(one)
             own, spans = self._rows(one, chosen)
             rows += own
             targets.append((one, chosen, spans))
@@ -98,13 +97,13 @@ class CrossLesson:
             at += len(chosen)
         return torch.stack(losses).mean()
 
-    def _choose(self, one: PreparedExample, draw: np.random.Generator) -> list[int]:
+    def choose(self, one: PreparedExample) -> list[int]:
+        """The passages that answer and the rivals that come near them: an easy rival teaches little and costs as much."""
         golds = sorted(one.example.golds, key=lambda p: -one.logits[p])[: self.num_passages]
         rivals = [int(p) for p in np.argsort(-one.logits, kind="stable") if p not in one.example.golds]
-        room = self.num_passages - len(golds)
-        if draw.random() >= self.rival_share:
-            room = 0 if golds else 1
-        return golds + rivals[:room]
+        best = max((one.logits[p] for p in golds), default=one.logits.max() if len(one.logits) else 0.0)
+        near = [p for p in rivals if one.logits[p] >= best - self.margin]
+        return golds + near[: self.num_passages - len(golds)]
 
     def _rows(
         self, one: PreparedExample, chosen: Sequence[int]

@@ -63,7 +63,7 @@ def teach_deep(
             key=key, stage="reader",
         )  # fmt: skip
         reader.model.eval()
-        record |= {"seconds": round(result.seconds, 1), "losses": _thinned(result.losses)}
+        record["losses"] = _thinned(result.losses)
     pairs = [_samples(m, cheap, reader, weights) for m in tune]
     deep_samples, cheap_samples = [d for d, _ in pairs], [c for _, c in pairs]
     record["tune_deep"] = cross_validate(DEEP_COLUMNS, deep_samples)

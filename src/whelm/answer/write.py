@@ -37,20 +37,29 @@ MAX_SENTENCES = 8
 MAX_TOKENS = 400
 
 _CITED = re.compile(r"\s*[\[【]\s*(\d{1,3}(?:\s*[,;、，]\s*\d{1,3})*)\s*[\]】]")
-_STOP_THEN_CITED = re.compile(r"([.!?。！？]+[\"'”’»」』)]*)((?:\s*[\[【]\s*\d{1,3}(?:\s*[,;、，]\s*\d{1,3})*\s*[\]】])+)")
+_STOP_THEN_CITED = re.compile(
+    r"([.!?。！？]+[\"'”’»」』)]*)((?:\s*[\[【]\s*\d{1,3}(?:\s*[,;、，]\s*\d{1,3})*\s*[\]】])+)"
+)
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|$)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.MULTILINE)
 _NUMBER = re.compile(r"\d+(?:[.,:\u202f\u00a0'’ ]?\d+)*")
 _NAME = re.compile(r"`[^`\n]{1,80}`|[^\W_][\w.\-/@+#]*[\w+#]|[^\W_]")
-_OPENER = re.compile(r"\s*(?:yes|no|ja|nein|oui|non|sí|si|no|sì|是的?|不是?|不|对|可以)[,.:;!，。：；]\s*", re.IGNORECASE)
-_CLAUSES = re.compile(r"[,;:()。，；：、]|\s[-–—]\s|\b(?:but|and|or|while|whereas|aber|und|oder|sondern|mais|et|ou|pero|y|o|ma|e)\b")
+_OPENER = re.compile(
+    r"\s*(?:yes|no|ja|nein|oui|non|sí|si|no|sì|是的?|不是?|不|对|可以)[,.:;!，。：；]\s*", re.IGNORECASE
+)
+_CLAUSES = re.compile(
+    r"[,;:()。，；：、]|\s[-–—]\s|\b(?:but|and|or|while|whereas|aber|und|oder|sondern|mais|et|ou|pero|y|o|ma|e)\b"
+)
 _DENIALS = re.compile(
     r"\b(?:not|no|never|none|nor|neither|cannot|nobody|nothing|\w+n['’]t|nicht|kein\w*|nie|niemals|nichts"
     r"|ne|n['’]\w+|pas|jamais|aucune?|nunca|jamás|ningun[oa]?|ningún|tampoco|non|mai|nessun\w*)\b"
     r"|[不没无未勿非别]",
     re.IGNORECASE,
 )
-_WEAK_DENIALS = re.compile(r"\b(?:no later|no more|no less|not only|not later|nicht nur|non solo|no solo|no sólo)\b|不仅|不超过|不少于", re.IGNORECASE)
+_WEAK_DENIALS = re.compile(
+    r"\b(?:no later|no more|no less|not only|not later|nicht nur|non solo|no solo|no sólo)\b|不仅|不超过|不少于",
+    re.IGNORECASE,
+)
 _NUMBER_WORDS = {
     word: str(value)
     for words in (
@@ -218,7 +227,7 @@ class _Check:
         found = [clause for line in lines for clause in self._denied(line)]
         if any(denied for _, denied in said) and not any(denied for _, denied in found):
             return "it denies what the lines it cites do not deny"
-        for words, denied in said:
+        for _, denied in said:
             if denied and any(denied <= others and not denies for others, denies in found) and not any(
                 denied & others for others, denies in found if denies
             ):
@@ -226,7 +235,7 @@ class _Check:
         affirmed = {word for words, denied in said if not denied for word in words}
         if affirmed and not any(denied for _, denied in said):
             for words, denied in found:
-                if denied <= affirmed and len(words & affirmed) >= 0.6 * len(words) and denied:
+                if denied and denied <= affirmed and len(words & affirmed) >= 0.6 * len(words):
                     return "it affirms what the lines it cites deny"
         return ""
 
@@ -234,7 +243,7 @@ class _Check:
         """For each clause its words, and those that a denial in it is about: up to three that follow, or precede."""
         clauses = []
         for clause in _CLAUSES.split(_WEAK_DENIALS.sub(" ", text)):
-            words = [(token, start) for token, start, _ in self._analyzer.words(clause) if not _DENIALS.fullmatch(token)]
+            words = [(word, start) for word, start, _ in self._analyzer.words(clause) if not _DENIALS.fullmatch(word)]
             denials = [match.end() for match in _DENIALS.finditer(clause)]
             about: set[str] = set()
             for at in denials:

@@ -32,7 +32,7 @@ from whelm.core.config import plain
 from whelm.core.digest import digest
 from whelm.core.errors import DataError, WhelmError
 from whelm.core.files import guard_disk
-from whelm.core.stage import Stage, Store
+from whelm.core.stage import Stage
 from whelm.data.sources import SourceFile, scan_folder
 from whelm.hub.weights import find_weights
 
@@ -77,7 +77,9 @@ def update(path: Path | str) -> Run:
         recipe.vectors()
         if run.state.documents != before:
             # questions, cases and examples quote documents: with one of them gone or changed, so are they
-            stages = {name: key for name, key in (run.state.stages or {}).items() if name not in ("questions", "evaluation")}
+            stages = {
+                name: key for name, key in (run.state.stages or {}).items() if name not in ("questions", "evaluation")
+            }
             run.publish(stages=stages)
         write_report(run)
         run.store.prune((run.state.stages or {}).values())
@@ -105,7 +107,9 @@ class _Recipe:
     def to_index(self) -> None:
         """Everything that `ask` needs to work at all."""
         snapshot = take_snapshot(self.config, self.folder)
-        previous = {name: artifact.path for name in ("documents", "index", "vectors") if (artifact := self._current(name))}
+        previous = {
+            name: artifact.path for name in ("documents", "index", "vectors") if (artifact := self._current(name))
+        }
         self.run.publish(folder=str(self.folder.resolve()) if self.folder else "", config=plain(self.config))
         documents = self._make(
             DOCUMENTS,
@@ -124,7 +128,7 @@ class _Recipe:
         _link(documents.file("documents.parquet"), self.run.path / "documents.parquet")
 
     def vectors(self) -> Artifact | None:
-        weights = find_weights(ENCODER)
+        weights = find_weights(ENCODER) if self._language() == "en" else None  # it reads English alone
         if weights is None:
             self._withdraw("vectors")
             return None
@@ -160,7 +164,9 @@ class _Recipe:
         self._make(RETRIEVER, RetrieverConfig(embedders=_embedders(), language=language), {**embedders, "prior": prior})
         self.reader()
         searching = self._inputs("index", "vectors", "questions", "retriever", "reader", "documents")
-        self._make(ANSWERS, AnswersConfig(answers=self.config.answers, writer=self.config.writer, language=language), searching)
+        self._make(
+            ANSWERS, AnswersConfig(answers=self.config.answers, writer=self.config.writer, language=language), searching
+        )
         self._make(
             EVALUATION,
             EvaluationConfig(answers=self.config.answers, writer=self.config.writer, language=language),
@@ -172,7 +178,8 @@ class _Recipe:
     def reader(self) -> None:
         numbers = planned(self.plan_artifact())
         package = self._package(
-            PACKAGE_READER, PackageReaderConfig(embedders=_embedders(), steps=numbers.package_steps, seed=self.config.seed)
+            PACKAGE_READER,
+            PackageReaderConfig(embedders=_embedders(), steps=numbers.package_steps, seed=self.config.seed),
         )
         self._make(
             READER,
@@ -195,15 +202,30 @@ class _Recipe:
             if stage != "documents" and not reasons and self._current(stage) is None:
                 reasons = ["never built"]
             guess = predictions[stage]
-            lines.append(PlannedStage(stage, not reasons, tuple(reasons), guess.seconds if reasons else 0.0, guess.memory_bytes, guess.disk_bytes))
+            lines.append(
+                PlannedStage(
+                    stage,
+                    not reasons,
+                    tuple(reasons),
+                    guess.seconds if reasons else 0.0,
+                    guess.memory_bytes,
+                    guess.disk_bytes,
+                )
+            )
             if stage == "documents" and reasons:
                 reasons = ["input documents"]
         return lines
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _make(self, stage: Stage, config: Any, inputs: Mapping[str, Artifact] | None = None, options: Any = None,
-              publish: bool = True) -> Artifact:
+    def _make(
+        self,
+        stage: Stage,
+        config: Any,
+        inputs: Mapping[str, Artifact] | None = None,
+        options: Any = None,
+        publish: bool = True,
+    ) -> Artifact:
         stop.check()
         artifact = self.run.store.build(stage, config, inputs, options)
         self.made[stage.name] = artifact
@@ -249,7 +271,9 @@ class _Recipe:
         return all(current.manifest["identity"][name] == mine[name] for name in ("version", "code", "config"))
 
     def _language(self) -> str:
-        counts = {k.removeprefix("language "): n for k, n in self.made["index"].counts.items() if k.startswith("language ")}
+        counts = {
+            k.removeprefix("language "): n for k, n in self.made["index"].counts.items() if k.startswith("language ")
+        }
         return max(counts, key=lambda name: (counts[name], name)) if counts else "en"
 
 
@@ -301,6 +325,4 @@ def _link(source: Path, target: Path) -> None:
             os.link(source, part)
         except OSError:
             shutil.copyfile(source, part)
-        os.replace(part, target)
-
-
+        part.replace(target)

@@ -72,7 +72,9 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.budget_s < 1e6:
-            raise ConfigError(f"the budget must lie between 0 and 1,000,000 seconds, found {self.budget_s}", "such as --budget 5m")
+            raise ConfigError(
+                f"the budget must lie between 0 and 1,000,000 seconds, found {self.budget_s}", "such as --budget 5m"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from whelm.answer.answerer import Answerer, AnswerSettings
 from whelm.answer.ranking import FinalRanking
 from whelm.answer.reader import Reader
+from whelm.answer.untaught import UntaughtReader
 from whelm.answer.word_weights import FolderWordWeights
 from whelm.build.config import WriterConfig
 from whelm.core.types import Embedder
@@ -40,11 +41,15 @@ def open_answerer(
     static = embedders.get("wordllama-256")
     encoder = embedders.get("minilm-l6")
     reader_at = paths.get("reader") or paths.get("package-reader")
-    reader = Reader.load(reader_at, static=static, encoder=encoder)
+    reader = Reader.load(reader_at, static=static, encoder=encoder) if reader_at else UntaughtReader(static, encoder)
     reader.signals.weights = FolderWordWeights(index, reader.weights)
-    generator = RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None) if writer and writer.url else None
+    generator = (
+        RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None) if writer and writer.url else None
+    )
     prominence = read_prominence(paths["documents"]) if "documents" in paths else {}
-    ranking = FinalRanking.load(reader_at / "ranking.json") if reader_at and (reader_at / "ranking.json").exists() else None
+    ranking = (
+        FinalRanking.load(reader_at / "ranking.json") if reader_at and (reader_at / "ranking.json").exists() else None
+    )
     return Answerer(
         index, HybridRetriever(index, embedders, search), reader, settings, ranking=ranking,
         prominence=prominence, generator=generator, language=language, name=name,

@@ -19,7 +19,17 @@ from whelm.core.files import write_atomic
 from whelm.core.stage import Context, Outcome, Stage
 from whelm.core.types import Metric
 
-__all__ = ["PLAN", "PlanConfig", "PlanNumbers", "PlanOptions", "Prediction", "Rates", "measured_rates", "planned", "predict"]
+__all__ = [
+    "PLAN",
+    "PlanConfig",
+    "PlanNumbers",
+    "PlanOptions",
+    "Prediction",
+    "Rates",
+    "measured_rates",
+    "planned",
+    "predict",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +127,9 @@ def _run(context: Context) -> Outcome:
     package_s = min(_PACKAGE_SHARE * config.budget_s, _MOST_PACKAGE_S) if config.language == "en" else 0.0
     folder_s = max(0.0, config.budget_s - package_s) if config.language == "en" else 0.0
     numbers = PlanNumbers(
-        vector_texts=texts, package_steps=int(package_s * rates.steps_taught), folder_steps=int(folder_s * rates.steps_taught)
+        vector_texts=texts,
+        package_steps=int(package_s * rates.steps_taught),
+        folder_steps=int(folder_s * rates.steps_taught),
     )
     guesses = predict(characters, context.options.documents.get("documents", 0), config.budget_s, chunks)
     (context.out / "plan.json").write_text(json.dumps({

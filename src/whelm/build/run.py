@@ -78,7 +78,11 @@ class Run:
     def publish(self, **changes: Any) -> RunState:
         """Replace parts of the state."""
         state = replace(self.state if (self.path / _STATE).exists() else RunState(), **changes)
-        body = {"format": FORMAT, "whelm": whelm.__version__, **{name: getattr(state, name) for name in RunState.__slots__}}
+        body = {
+            "format": FORMAT,
+            "whelm": whelm.__version__,
+            **{name: getattr(state, name) for name in RunState.__slots__},
+        }
         with guard_disk("publishing the state of", self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomic(self.path / _STATE, json.dumps(body, indent=1))
@@ -177,7 +181,10 @@ def remove_run(path: Path | str) -> None:
     with run.lock():
         strangers = [p.name for p in run.path.iterdir() if p.name not in _OURS and not p.name.startswith(".")]
         if strangers:
-            raise DataError(f"{run.path} holds files that are not the run's: {', '.join(sorted(strangers)[:5])}", "move them, then try again")
+            raise DataError(
+                f"{run.path} holds files that are not the run's: {', '.join(sorted(strangers)[:5])}",
+                "move them, then try again",
+            )
         (run.path / _STATE).unlink()  # from here on it is no run any more
         remove_tree(run.path)
     shutil.rmtree(run.path, ignore_errors=True)
@@ -210,7 +217,9 @@ def _read_state(path: Path) -> RunState:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise MissingError(f"there is no run at {path.parent}", "make one: whelm build FOLDER --out " + str(path.parent)) from None
+        raise MissingError(
+            f"there is no run at {path.parent}", "make one: whelm build FOLDER --out " + str(path.parent)
+        ) from None
     try:
         body = json.loads(text) if len(text) <= _STATE_BYTES else None
     except ValueError as error:

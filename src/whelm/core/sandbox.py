@@ -221,7 +221,7 @@ class _Worker:
         self.usable = True
         if kind == "raised":
             name, message, hint = (str(part)[:_MESSAGE_CHARACTERS] for part in value)
-            known = getattr(errors, name, None) if name in errors.__all__ else None
+            known = getattr(errors, name, None)
             if isinstance(known, type) and issubclass(known, WhelmError):
                 raise known(message, hint)
             raise DataError(f"{name}: {message}", "the file may be damaged, or of another format than its name says")

@@ -43,9 +43,9 @@ class QuestionConfig:
 
 def people_weight(kind: str) -> float:
     """How much a kind counts when something is chosen for people's questions, who do not know the document's words."""
-    return {"keyword": 0.5, "heading": 0.7, "definition": 0.8, "title": 0.7}.get(kind.removesuffix("+everyday"), 1.0) * (
-        1.5 if kind.endswith("+everyday") else 1.0
-    )
+    return {"keyword": 0.5, "heading": 0.7, "definition": 0.8, "title": 0.7}.get(
+        kind.removesuffix("+everyday"), 1.0
+    ) * (1.5 if kind.endswith("+everyday") else 1.0)
 
 
 def split_of(document: str, seed: int = 0) -> str:
@@ -143,14 +143,35 @@ def _is_prose(sentence: str) -> bool:
 
 _ARTICLE = re.compile(r"^(?:the|an?|this|these|each|every)\s+", re.I)
 _DEFINITION = {
-    "en": re.compile(r"^(?P<subject>(?:(?:The|An?)\s+)?[^,.;:()]{2,50}?)\s+(?:is|are|refers to|means|denotes)\s+(?:an?|the|any|one of)\s", re.S),
-    "de": re.compile(r"^(?P<subject>(?:(?:Der|Die|Das|Ein|Eine)\s+)?[^,.;:()]{2,50}?)\s+(?:ist|sind|bezeichnet)\s+(?:eine?|der|die|das)\s", re.S),
-    "fr": re.compile(r"^(?P<subject>(?:(?:Le|La|Les|Une?|L')\s*)?[^,.;:()]{2,50}?)\s+(?:est|sont|désigne)\s+(?:une?|le|la|les)\s", re.S),
-    "es": re.compile(r"^(?P<subject>(?:(?:El|La|Los|Las|Una?)\s+)?[^,.;:()]{2,50}?)\s+(?:es|son|significa)\s+(?:una?|el|la|los|las)\s", re.S),
+    "en": re.compile(
+        r"^(?P<subject>(?:(?:The|An?)\s+)?[^,.;:()]{2,50}?)\s+(?:is|are|refers to|means|denotes)\s+(?:an?|the|any|one of)\s",
+        re.S,
+    ),
+    "de": re.compile(
+        r"^(?P<subject>(?:(?:Der|Die|Das|Ein|Eine)\s+)?[^,.;:()]{2,50}?)\s+(?:ist|sind|bezeichnet)\s+(?:eine?|der|die|das)\s",
+        re.S,
+    ),
+    "fr": re.compile(
+        r"^(?P<subject>(?:(?:Le|La|Les|Une?|L')\s*)?[^,.;:()]{2,50}?)\s+(?:est|sont|désigne)\s+(?:une?|le|la|les)\s",
+        re.S,
+    ),
+    "es": re.compile(
+        r"^(?P<subject>(?:(?:El|La|Los|Las|Una?)\s+)?[^,.;:()]{2,50}?)\s+(?:es|son|significa)\s+(?:una?|el|la|los|las)\s",
+        re.S,
+    ),
     "zh": re.compile(r"^(?P<subject>[^，。；：、（）\s是]{2,16})是"),
 }
-_WHAT_IS = {"en": "What is {}?", "de": "Was ist {}?", "fr": "Qu'est-ce que {} ?", "es": "¿Qué es {}?", "zh": "什么是{}？"}
-_VAGUE = re.compile(r"^(?:it|this|that|these|those|there|he|she|they|we|you|which|what|here|one|dies|das|es|er|sie|ce|il|elle|esto|该|这|它|此|那)\b", re.I)
+_WHAT_IS = {
+    "en": "What is {}?",
+    "de": "Was ist {}?",
+    "fr": "Qu'est-ce que {} ?",
+    "es": "¿Qué es {}?",
+    "zh": "什么是{}？",
+}
+_VAGUE = re.compile(
+    r"^(?:it|this|that|these|those|there|he|she|they|we|you|which|what|here|one|dies|das|es|er|sie|ce|il|elle|esto|该|这|它|此|那)\b",
+    re.I,
+)
 _HOW_TO = {
     "return": "get", "returns": "get", "construct": "make", "constructs": "make", "create": "create", "yield": "get",
     "retrieve": "get", "instantiate": "create",
@@ -202,13 +223,15 @@ def _definition(document: Document, sentence: str, start: int, end: int, positio
 
 
 def _instruction(document: Document, sentence: str, start: int, end: int, position: int) -> Iterator[_Wording]:
-    """"Return the smallest of the arguments." -> "How do I get the smallest of the arguments?"."""
+    """ "Return the smallest of the arguments." -> "How do I get the smallest of the arguments?"."""
     first, _, rest = sentence.partition(" ")
     verb = first.casefold()
     base = verb if verb in _VERBS else verb.removesuffix("s") if verb.removesuffix("s") in _VERBS else ""
     if not base or not first[:1].isupper() or position > 2 or "\n\n" in sentence:
         return
-    rest = re.split(r"[.;:(\n]|, (?:and|but|which|where|if)\b", re.sub(r"[`*]", "", " ".join(rest.split())))[0].strip(" ,")
+    rest = re.split(r"[.;:(\n]|, (?:and|but|which|where|if)\b", re.sub(r"[`*]", "", " ".join(rest.split())))[0].strip(
+        " ,"
+    )
     if 2 <= len(rest.split()) <= 14:
         yield "instruction", f"How do I {_HOW_TO.get(verb, base)} {rest}?", start, end
 
@@ -217,7 +240,10 @@ def _instruction(document: Document, sentence: str, start: int, end: int, positi
 _NUMBER = re.compile(
     r"(?<![A-Z]\w{2})(?:^|(?<=[a-z,(] )|(?<=[a-z]{3} ))(?P<number>\d[\d,.]*)\s?(?P<unit>%|percent\b|[a-z]{3,}s\b)(?<!shows)(?<!uses)(?<!was)(?<!has)"
 )
-_COUNTED = re.compile(r"(?:listing|table|figure|chapter|section|version|line|step|option|page|item|part|pep|python|port|code) $", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"(?:listing|table|figure|chapter|section|version|line|step|option|page|item|part|pep|python|port|code) $",
+    re.IGNORECASE,
+)
 
 
 def _number(document: Document, sentence: str, start: int, end: int, position: int) -> Iterator[_Wording]:
@@ -244,7 +270,12 @@ def _keyword(document: Document, sentence: str, start: int, end: int, position: 
     if len(content) < 4:
         return
     keep = sorted(range(len(content)), key=lambda i: fraction("data/keyword", document.id, start, i))[:5]
-    yield "keyword", ("" if document.language in ("zh", "ja") else " ").join(content[i] for i in sorted(keep)), start, end
+    yield (
+        "keyword",
+        ("" if document.language in ("zh", "ja") else " ").join(content[i] for i in sorted(keep)),
+        start,
+        end,
+    )
 
 
 def _content(document: Document, sentence: str) -> list[str]:

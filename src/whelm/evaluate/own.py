@@ -45,7 +45,10 @@ class OwnQuestion:
 def read_questions(path: Path) -> list[OwnQuestion]:
     """All questions of a file."""
     if not path.is_file():
-        raise MissingError(f"there is no file of questions at {path}", 'one JSON object a line: {"question": "...", "document": "*.md"}')
+        raise MissingError(
+            f"there is no file of questions at {path}",
+            'one JSON object a line: {"question": "...", "document": "*.md"}',
+        )
     questions = []
     with path.open(encoding="utf-8", errors="strict") as file:
         try:
@@ -67,7 +70,9 @@ def _question(line: str, where: str) -> OwnQuestion:
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {error}", "one JSON object a line") from error
     if not isinstance(row, dict) or not isinstance(row.get("question"), str) or not row["question"].strip():
-        raise DataError(f'{where}: expected an object with a "question" of text', 'such as {"question": "How long is leave?"}')
+        raise DataError(
+            f'{where}: expected an object with a "question" of text', 'such as {"question": "How long is leave?"}'
+        )
     if unknown := set(row) - _KNOWN:
         raise DataError(f"{where}: unknown key {sorted(unknown)[0]!r}", f"known are {', '.join(sorted(_KNOWN))}")
     documents = row.get("document") or []

@@ -266,7 +266,7 @@ def _checked_url(url: str) -> str:
         parts = urlsplit(url.strip())
         _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"expected the address of an endpoint, found one that cannot be read: {error}", hint) from None
+        raise ConfigError(f"expected the address of an endpoint, found one that is none: {error}", hint) from None
     if parts.username is not None or parts.password is not None:
         # not shown: what stands before the @ is a secret
         raise ConfigError("expected an address without user and password in it, found some before the @", hint)

@@ -36,6 +36,7 @@ from whelm.retrieve.record import (
 from whelm.retrieve.text_index import TextIndex
 from whelm.retrieve.vectors import VectorTable, table_names
 from whelm.text.analyzer import analyzer_for
+from whelm.text.rewording import reword
 
 __all__ = ["FolderIndex"]
 
@@ -206,6 +207,19 @@ class FolderIndex:
     def document_frequency(self, term: str) -> int:
         """How many chunks hold a search token."""
         return self._text.document_frequency(term)
+
+    def reworded(self, query: str) -> str:
+        """An English question in the words that these documents use more; itself where there are none."""
+        if self._query_languages[0] != "en":
+            return query
+        analyzer = analyzer_for("en")
+
+        def prefers(technical: str, everyday: str) -> bool:
+            most = max((self.document_frequency(token) for token in analyzer.tokens(technical)), default=0)
+            least = min((self.document_frequency(token) for token in analyzer.tokens(everyday)), default=0)
+            return most > least
+
+        return reword(query, prefers)
 
     # vectors
 

@@ -27,6 +27,9 @@ from whelm.retrieve.index import FolderIndex
 __all__ = ["Candidates", "HybridRetriever", "Ranking", "SearchConfig", "fuse", "joined", "scaled"]
 
 
+_REWORDED = 0.5  # a search token that only the rewording holds counts half
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchConfig:
     alpha: float = 0.5
@@ -161,14 +164,18 @@ class HybridRetriever:
         """The best of each side, every one with both scores; `both` at the ends of alpha too."""
         alpha, which = self.config.alpha, self.embedder_name
         wanted = max(self.config.candidates, k)
+        reworded = self.index.reworded(query)
         terms = self.index.query_terms(query)
+        if reworded != query:
+            for term, weight in self.index.query_terms(reworded).items():
+                terms.setdefault(term, _REWORDED * weight)
         text_places, text_scores = np.empty(0, np.int64), np.empty(0, np.float64)
         if both or alpha < 1 or which is None:
             text_places, text_scores = self.index.text_places(terms, wanted, title_weight=self.config.title_weight)
         if which is None or (alpha == 0 and not both) or not query.strip():
             order = np.argsort(text_places)
             return Candidates(text_places[order], text_scores[order], np.full(len(order), np.nan))
-        places, dense = self._dense(query, which, wanted, text_places)
+        places, dense = self._dense([query, reworded], which, wanted, text_places)
         if alpha == 1 and not both:
             return Candidates(places, np.zeros(len(places)), dense)
         return Candidates(places, self._text_at(terms, places, text_places, text_scores), dense)
@@ -199,27 +206,27 @@ class HybridRetriever:
         )
 
     def _dense(
-        self, query: str, which: str, wanted: int, text_places: NDArray[np.int64]
+        self, wordings: Sequence[str], which: str, wanted: int, text_places: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Candidates of both sides in order of place, with their cosines."""
         embedder = self.embedders[which]
-        vector_D = embedder.embed([query], "query")[0]
+        vector_D = _direction(embedder, wordings)
         scores = self.index.dense_scores(vector_D, which)
         pool = [text_places, self.index.dense_places(scores, wanted)[0]]
         incomplete = bool(np.isnan(scores).any())
         if incomplete:
-            pool.append(self._fallback_places(query, which, wanted))
+            pool.append(self._fallback_places(wordings, which, wanted))
         places = np.unique(np.concatenate(pool))
         dense = scores[places].astype(np.float64)
         if incomplete:
             dense = self._late.fill(places, dense, pool, embedder, vector_D, self.config.late)
         return places, dense
 
-    def _fallback_places(self, query: str, which: str, wanted: int) -> NDArray[np.int64]:
+    def _fallback_places(self, wordings: Sequence[str], which: str, wanted: int) -> NDArray[np.int64]:
         name = self.config.fallback
         if name == which or name not in self.embedders or name not in self.index.embedders:
             return np.empty(0, np.int64)
-        vector_D = self.embedders[name].embed([query], "query")[0]
+        vector_D = _direction(self.embedders[name], wordings)
         return self.index.dense_places(self.index.dense_scores(vector_D, name), wanted)[0]
 
     def _text_at(
@@ -236,6 +243,13 @@ class HybridRetriever:
             found, scores = self.index.text_places(terms, len(others), others, self.config.title_weight)
             known.update(zip(found.tolist(), scores.tolist(), strict=True))
         return np.array([known.get(place, 0.0) for place in places.tolist()], np.float64)
+
+
+def _direction(embedder: Embedder, wordings: Sequence[str]) -> NDArray[np.float32]:
+    """Between the wordings of one question: float32 [dimension], of length 1."""
+    vectors_ND = embedder.embed(list(dict.fromkeys(wordings)), "query")
+    mean_D = vectors_ND.mean(axis=0)
+    return (mean_D / max(float(np.linalg.norm(mean_D)), 1e-12)).astype(np.float32)
 
 
 class _LateVectors:

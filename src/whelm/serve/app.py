@@ -257,7 +257,7 @@ async def _stream(
         yield future.result()
     except Exception as error:
         # the status has been sent: an error travels as an event, which OpenAI's client raises
-        yield "data: " + _shaped(error).body.decode() + "\n\n"
+        yield f"data: {bytes(_shaped(error).body).decode()}\n\n"
     finally:
         future.cancel()
     yield "data: [DONE]\n\n"

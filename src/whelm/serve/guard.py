@@ -122,7 +122,8 @@ class Guard:
         too_long = not stated.isdigit() or int(stated) > limit
         if too_long and (not stated.isdigit() or int(stated) > _DRAINED_BYTES):
             return _too_long(limit)
-        pieces, size, more = [], 0, True
+        pieces: list[bytes] = []
+        size, more = 0, True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":

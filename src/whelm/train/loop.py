@@ -11,7 +11,7 @@ Between two steps a request to stop is heeded: the checkpoint is written, then `
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class LoopConfig:
 
 @dataclass(frozen=True, slots=True)
 class LoopResult:
-    """losses: of the steps that this process ran; resumed_at: steps done before it."""
+    """losses: of all steps, those before a resume included; resumed_at: steps done before this process."""
 
     losses: tuple[float, ...]
     resumed_at: int
@@ -78,8 +78,9 @@ def run_loop(
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     optimizer = _optimizer(named, config, lr_of or {})
     path = None if scratch is None else scratch / "checkpoint.safetensors"
-    done = _resume(path, key, named, optimizer)
-    resumed_at, losses, started = done, [], time.monotonic()
+    losses = _resume(path, key, named, optimizer)
+    done = resumed_at = len(losses)
+    started = time.monotonic()
     emit(stage, TOTAL, config.steps, "steps")
     while done < config.steps:
         torch.manual_seed(int(rng(config.seed, "train/step", done).integers(2**63)))
@@ -99,7 +100,7 @@ def run_loop(
         emit(stage, PROGRESS, done, "steps", done)
         emit(stage, "loss", value, "nats", done)
         if path is not None and (done % checkpoint_every == 0 or done == config.steps or stop.requested()):
-            save_checkpoint(path, _state(named, optimizer), done, key)
+            save_checkpoint(path, _state(named, optimizer, losses), done, key)
         stop.check()
     return LoopResult(tuple(losses), resumed_at, time.monotonic() - started)
 
@@ -117,8 +118,10 @@ def _optimizer(named: Mapping[str, nn.Parameter], config: LoopConfig, lr_of: Map
     )  # fmt: skip
 
 
-def _state(named: Mapping[str, nn.Parameter], optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = {}
+def _state(
+    named: Mapping[str, nn.Parameter], optimizer: torch.optim.AdamW, losses: Sequence[float]
+) -> dict[str, Tensor]:
+    state = {"losses": torch.tensor(losses, dtype=torch.float64)}
     for name, parameter in named.items():
         state[f"parameter/{name}"] = parameter.data
         for moment, value in optimizer.state.get(parameter, {}).items():
@@ -126,17 +129,20 @@ def _state(named: Mapping[str, nn.Parameter], optimizer: torch.optim.AdamW) -> d
     return state
 
 
-def _resume(path: Path | None, key: str, named: Mapping[str, nn.Parameter], optimizer: torch.optim.AdamW) -> int:
+def _resume(
+    path: Path | None, key: str, named: Mapping[str, nn.Parameter], optimizer: torch.optim.AdamW
+) -> list[float]:
+    """Put parameters and moments back; returns the losses of the steps done, none where there is nothing to go on from."""
     found = load_checkpoint(path, key) if path is not None else None
     if found is None:
-        return 0
+        return []
     tensors, done = found
     wanted = {f"parameter/{name}" for name in named}
-    if {n for n in tensors if n.startswith("parameter/")} != wanted:
-        return 0
+    if {n for n in tensors if n.startswith("parameter/")} != wanted or len(tensors.get("losses", ())) != done:
+        return []
     for name, parameter in named.items():
         parameter.data.copy_(tensors[f"parameter/{name}"])
         moments = {m: tensors[f"{m}/{name}"] for m in ("step", "exp_avg", "exp_avg_sq") if f"{m}/{name}" in tensors}
         if moments:
             optimizer.state[parameter] = moments
-    return done
+    return [float(x) for x in tensors["losses"]]

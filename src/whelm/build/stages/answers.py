@@ -1,9 +1,8 @@
 """The threshold of refusal, calibrated on tune: how sure the reader must be before an answer is given.
 
 The threshold is the largest at which at most `false_refusals` of the answerable tune questions would be refused. A
-folder's own questions are worded closer to the text than people word theirs, so the package's questions (not its
-test fold), which people wrote, are judged with them: the two thresholds are averaged by their numbers, the package's
-counting as `_PACKAGE_WEIGHT` questions. Where an endpoint writes, quoting and writing are compared on tune, and `auto`
+folder's own questions are not worded as people word theirs, so their threshold is shrunk towards the one that holds for
+questions that people wrote about other folders (`PACKAGE_THRESHOLD`), which counts as `_PACKAGE_WEIGHT` questions. Where an endpoint writes, quoting and writing are compared on tune, and `auto`
 uses the one whose answers agree better with the reference.
 """
 
@@ -28,7 +27,8 @@ from whelm.measure.calibration import auc, threshold_at
 
 __all__ = ["ANSWERS", "AnswersConfig", "hidden_for", "load_settings", "sampled"]
 
-_PACKAGE_WEIGHT = 100.0
+PACKAGE_THRESHOLD = 0.5  # of `answer.sureness`: about 7% of people's answerable questions lie below
+_PACKAGE_WEIGHT = 400.0
 _MOST_ASKED = 250
 _MOST_WRITTEN = 40  # an endpoint takes seconds an answer
 
@@ -44,7 +44,7 @@ class AnswersConfig:
 
 def _run(context: Context) -> Outcome:
     config: AnswersConfig = context.config
-    questions = sampled([q for q in read_questions(context.inputs["questions"].path, "tune")], _MOST_ASKED)
+    questions = sampled(read_questions(context.inputs["questions"].path, "tune"), _MOST_ASKED)
     paths = {name: artifact.path for name, artifact in context.inputs.items()}
     answerer = open_answerer(paths, AnswerSettings(candidates=config.answers.candidates), config.writer)
     surest: list[float] = []
@@ -57,7 +57,7 @@ def _run(context: Context) -> Outcome:
     scores = np.array(surest)
     rate = config.answers.false_refusals
     own = threshold_at(scores[there], rate) if there.any() else 0.0
-    package = 0.3
+    package = PACKAGE_THRESHOLD
     weight = float(there.sum())
     threshold = (weight * own + _PACKAGE_WEIGHT * package) / (weight + _PACKAGE_WEIGHT) if weight else package
     use, won = _who_answers(answerer, config, questions)

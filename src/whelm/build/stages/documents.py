@@ -26,10 +26,20 @@ from whelm.core.types import Document
 from whelm.data.duplicates import mark_duplicates
 from whelm.data.prominence import prominence
 from whelm.data.python_library import python_documents
+from whelm.data.python_usage import usage
 from whelm.data.reading import Parsed, ledger_row, read_sources
 from whelm.data.sources import SourceFile
 
-__all__ = ["DOCUMENTS", "DocumentsConfig", "DocumentsOptions", "Snapshot", "read_documents", "read_ledger", "read_prominence", "read_twins"]
+__all__ = [
+    "DOCUMENTS",
+    "DocumentsConfig",
+    "DocumentsOptions",
+    "Snapshot",
+    "read_documents",
+    "read_ledger",
+    "read_prominence",
+    "read_twins",
+]
 
 _BATCH = 64
 _WORKERS = 2  # children of the sandbox
@@ -78,11 +88,13 @@ def _run(context: Context) -> Outcome:
     documents = [document for row in parsed for document in row.documents]
     twins = mark_duplicates(documents)
     files = {document.id: row for row in parsed for document in row.documents}
-    rows = [_row(document, files[document.id], twins.get(document.id)) for document in sorted(documents, key=lambda d: d.id)]
+    rows = [
+        _row(document, files[document.id], twins.get(document.id)) for document in sorted(documents, key=lambda d: d.id)
+    ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), context.out / "documents.parquet", compression="zstd")
     ledger = sorted((row.ledger for row in parsed), key=lambda entry: entry["path"])
     (context.out / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ledger))
-    named = prominence(documents)
+    named = usage(documents) if context.config.python_library else prominence(documents)
     (context.out / "prominence.json").write_text(json.dumps(named))
     outcomes = Counter(str(entry["outcome"]) for entry in ledger)
     return Outcome(
@@ -123,11 +135,18 @@ def _folder_rows(context: Context, options: DocumentsOptions) -> Iterator[_Read]
         work=lambda items: [_plain(file, parsed) for file, parsed in read_sources([f for f, _ in items], workers=_WORKERS)],
     )  # fmt: skip
     for (_, digest), result in zip(fresh, results, strict=True):
-        yield _Read(result["ledger"], [Document(**{**d, "page_starts": tuple(d["page_starts"])}) for d in result["documents"]], digest)
+        yield _Read(
+            result["ledger"],
+            [Document(**{**d, "page_starts": tuple(d["page_starts"])}) for d in result["documents"]],
+            digest,
+        )
 
 
 def _plain(file: SourceFile, parsed: Parsed) -> dict[str, Any]:
-    return {"ledger": ledger_row(file, parsed).record(), "documents": [asdict(document) for document in parsed.documents]}
+    return {
+        "ledger": ledger_row(file, parsed).record(),
+        "documents": [asdict(document) for document in parsed.documents],
+    }
 
 
 def _row(document: Document, read: _Read, twin: tuple[str, str] | None) -> dict[str, Any]:

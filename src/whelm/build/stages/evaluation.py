@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from whelm.build.config import AnswerConfig, WriterConfig
 from whelm.build.opening import open_answerer
@@ -49,7 +50,7 @@ def _run(context: Context) -> Outcome:
     asked = _balanced(questions)
     done = 0
 
-    def ask(question: Question, mode: str) -> Answer:
+    def ask(question: Question, mode: Literal["quote", "write"]) -> Answer:
         nonlocal done
         stop.check()
         done += 1
@@ -82,4 +83,10 @@ def _balanced(questions: list[Question]) -> list[Question]:
 
 
 def _case(question: Question, case: Judged) -> dict[str, object]:
-    return {"question": asdict(question), "answer": case.answer.record(), "right": case.right, "cited_first": case.cited_first, "scores": case.scores}
+    return {
+        "question": asdict(question),
+        "answer": case.answer.record(),
+        "right": case.right,
+        "cited_first": case.cited_first,
+        "scores": case.scores,
+    }

@@ -45,7 +45,13 @@ def _run(context: Context) -> Outcome:
             file.write(json.dumps(asdict(question), ensure_ascii=False) + "\n")
     kinds = Counter(q.kind for q in rows)
     splits = Counter(f"{q.split} {'answerable' if q.answerable else 'unanswerable'}" for q in rows)
-    return Outcome(counts={"questions": len(rows), **{f"kind {k}": n for k, n in sorted(kinds.items())}, **dict(sorted(splits.items()))})
+    return Outcome(
+        counts={
+            "questions": len(rows),
+            **{f"kind {k}": n for k, n in sorted(kinds.items())},
+            **dict(sorted(splits.items())),
+        }
+    )
 
 
 def _foreign(language: str, seed: int) -> list[Question]:
@@ -59,7 +65,13 @@ def _foreign(language: str, seed: int) -> list[Question]:
     ]
     chosen = sorted(asked, key=lambda pair: fraction(seed, "data/foreign", pair[0]))[:_FOREIGN]
     return [
-        Question(name, "foreign", question, split="train" if share < 0.3 else "tune" if share < 0.65 else "test", answerable=False)
+        Question(
+            name,
+            "foreign",
+            question,
+            split="train" if share < 0.3 else "tune" if share < 0.65 else "test",
+            answerable=False,
+        )
         for name, question in chosen
         for share in [fraction(seed, "data/split", name)]
     ]

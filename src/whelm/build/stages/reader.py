@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from whelm.build.stages.questions import read_questions
 from whelm.core import stop
 from whelm.core.stage import Context, Outcome, Stage
 from whelm.core.types import Metric, Question
-from whelm.data.grounded import GroundedSet, load_grounded_sets
+from whelm.data.grounded import load_grounded_sets
 from whelm.data.questions import people_weight
 from whelm.retrieve.embed import load_embedder
 
@@ -53,28 +52,11 @@ def _run_package(context: Context) -> Outcome:
     config: PackageReaderConfig = context.config
     embedders = {name: load_embedder(name) for name, _ in config.embedders}
     reader = teach_package_reader(
-        [_record(group) for group in load_grounded_sets()], embedders.get("wordllama-256"), embedders.get("minilm-l6"), steps=config.steps, seed=config.seed,
+        load_grounded_sets(), embedders.get("wordllama-256"), embedders.get("minilm-l6"), steps=config.steps, seed=config.seed,
         scratch=context.scratch,
     )  # fmt: skip
     reader.save(context.out)
     return Outcome(metrics={})
-
-
-def _record(group: GroundedSet) -> dict[str, Any]:
-    """A set in the form of its file, which is what the reader's examples are made of."""
-    return {
-        "id": group.id,
-        "language": group.language,
-        "passages": [{"title": p.title, "text": p.text} for p in group.passages],
-        "qas": [
-            {
-                "question": q.question, "answer": q.answer or None, "kind": q.kind or "unanswerable",
-                "evidence": [{"passage": e.passage, "quote": e.text} for e in q.evidence],
-                **({"after": q.after, "standalone": q.standalone} if q.after is not None else {}),
-            }
-            for q in group.questions
-        ],
-    }  # fmt: skip
 
 
 PACKAGE_READER = Stage("package-reader", _run_package)
@@ -85,7 +67,9 @@ def _run(context: Context) -> Outcome:
     package = paths.pop("package")
     shutil.copytree(package, context.out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
     answerer = open_answerer({**paths, "reader": context.out}, AnswerSettings())
-    questions = sampled([q for q in read_questions(paths["questions"]) if q.answerable and q.split != "test"], _MOST_ASKED)
+    questions = sampled(
+        [q for q in read_questions(paths["questions"]) if q.answerable and q.split != "test"], _MOST_ASKED
+    )
     samples = []
     for number, question in enumerate(questions):
         stop.check()
@@ -93,7 +77,9 @@ def _run(context: Context) -> Outcome:
         context.progress(number + 1, len(questions), "questions")
     ranking = fit_ranking(samples)
     ranking.save(context.out / "ranking.json")
-    return Outcome(counts={"questions": len(questions)}, metrics={f"weight {n}": Metric(w) for n, w in ranking.named().items()})
+    return Outcome(
+        counts={"questions": len(questions)}, metrics={f"weight {n}": Metric(w) for n, w in ranking.named().items()}
+    )
 
 
 READER = Stage("reader", _run)

@@ -84,10 +84,16 @@ def _run(context: Context) -> Outcome:
         own = {name: _curve(index, embedder, questions, context) for name, embedder in _candidates(usable)}
     weights = float(sum(people_weight(q.kind) for q in questions))
     blended = {
-        name: [(weights * a + _PRIOR_WEIGHT * b) / (weights + _PRIOR_WEIGHT) for a, b in zip(curve, prior.get(name, curve), strict=True)]
+        name: [
+            (weights * a + _PRIOR_WEIGHT * b) / (weights + _PRIOR_WEIGHT)
+            for a, b in zip(curve, prior.get(name, curve), strict=True)
+        ]
         for name, curve in own.items()
     }
-    which, place = max(((name, i) for name, curve in blended.items() for i in range(len(curve))), key=lambda c: (blended[c[0]][c[1]], -c[1]))
+    which, place = max(
+        ((name, i) for name, curve in blended.items() for i in range(len(curve))),
+        key=lambda c: (blended[c[0]][c[1]], -c[1]),
+    )
     chosen = {
         "alpha": ALPHAS[place], "which": which, "alphas": ALPHAS, "own": own, "prior": {k: prior.get(k) for k in own},
         "joined": blended, "questions": len(questions), "language": config.language,
@@ -121,7 +127,9 @@ def _load(names: Iterable[tuple[str, str]]) -> dict[str, Embedder]:
     return {name: embedder for name, _ in names if (embedder := load_embedder(name)) is not None}
 
 
-def _curve(index: FolderIndex, embedder: Embedder | None, questions: Sequence[Question], context: Context) -> list[float]:
+def _curve(
+    index: FolderIndex, embedder: Embedder | None, questions: Sequence[Question], context: Context
+) -> list[float]:
     """Mean reciprocal rank of the right document for each alpha; one search a question serves all of them."""
     retriever = HybridRetriever(index, embedder, SearchConfig(which=embedder.name if embedder else "", candidates=100))
     ranks, weights = [], []
@@ -157,5 +165,5 @@ def _package_folder() -> tuple[list[Document], list[Question]]:
             documents.append(Document(f"{group.id}/{number}", passage.text, passage.title, group.language))
         for qa in group.questions:
             if qa.answer and qa.after is None and len({e.passage for e in qa.evidence}) == 1:
-                questions.append(Question(qa.id, qa.kind, qa.question, f"{group.id}/{qa.evidence[0].passage}"))
+                questions.append(Question(qa.id, qa.kind, qa.question, f"{group.id}/{qa.evidence[0].passage + 1}"))
     return documents, questions

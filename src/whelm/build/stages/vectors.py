@@ -43,7 +43,9 @@ def _run(context: Context) -> Outcome:
     config: VectorsConfig = context.config
     embedder = load_embedder(config.embedder)
     if embedder is None:
-        raise ModelError(f"the weights {config.embedder} are not there any more", "whelm model list says where they are looked for")
+        raise ModelError(
+            f"the weights {config.embedder} are not there any more", "whelm model list says where they are looked for"
+        )
 
     def keep_going(embedded: int) -> bool:
         stop.check()

@@ -21,6 +21,11 @@ _DIRECTIVE = re.compile(r"[ \t]*\.\.[ \t]+([\w:+.-]{1,60}?)::(?:[ \t]+(.{0,400})
 _FIELD = re.compile(r"[ \t]*:(?![: ])[^:\n]{1,80}:(?:[ \t]|$)")
 _SIMPLE_TABLE = re.compile(r"[ \t]*=+(?:[ \t]+=+)+[ \t]*$")
 _GRID = re.compile(r"[ \t]*\+[-=+]{3,}")
+_CODE_LINE = re.compile(
+    r"::=|[\w\])\"'] ?[-+*/|]?= ?[\w\[({\"'-]|^\s*[\w.]+\(.*\)\s*(?:#.*)?$|"
+    r"^\s*(?:>>>|\.\.\.|[#$@] ?\w|import |from \w+ import|return\b|"
+    r"(?:if|for|while|with|def|class|async|match|case)\b.*:\s*$|(?:try|else|finally|except.*):\s*$)|^\s*\| "
+)
 _HEADER = re.compile(r"[A-Z][\w-]{1,30}:(?:[ \t]|$)")
 
 _CODE = frozenset(
@@ -55,7 +60,7 @@ def docstring_blocks(outline: Outline) -> None:
             end += 1
         outline.add("definition", at, end)
         at = end + 1
-    _Parser(outline).run(at)
+    _Parser(outline, plain=True).run(at)
 
 
 def _mail_header(outline: Outline) -> int:
@@ -73,8 +78,9 @@ def _mail_header(outline: Outline) -> int:
 
 
 class _Parser:
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: Outline, plain: bool = False) -> None:
         self.outline = outline
+        self.plain = plain  # without "::": what is indented and looks like code is code
         self.lines = outline.lines
         self.styles: list[str] = []
         self.objects: list[int] = []  # columns of the open object directives
@@ -166,6 +172,8 @@ class _Parser:
     def _text(self, at: int, head: str) -> int:
         """A paragraph, or a term with its definition; a literal block where it ends with "::"."""
         lines, column = self.lines, indent_of(head)
+        if self.plain and column >= 3 and (end := self._plain_code(at, column)):
+            return end
         end = at + 1
         while end < len(lines) and not self.outline.blank(end):
             if end + 1 < len(lines) and end > at and underline_of(lines[end], lines[end + 1]):
@@ -183,6 +191,15 @@ class _Parser:
             if literal > end:
                 self.outline.add("code", end, literal - 1)
                 return literal
+        return end
+
+    def _plain_code(self, at: int, column: int) -> int:
+        """The line after an indented block, if most of its lines look like code; else 0."""
+        end = self._indented_end(at, column - 1)
+        shown = [line for line in self.lines[at : min(end, at + 40)] if line.strip()]
+        if 2 * sum(bool(_CODE_LINE.search(line[:400])) for line in shown) < len(shown):
+            return 0
+        self.outline.add("code", at, end - 1)
         return end
 
     def _holds_marks(self, first: int, end: int) -> bool:

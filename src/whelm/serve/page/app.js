@@ -179,7 +179,8 @@ function finish(turn, answer, record) {
       turn.append(sources(nearest.map((hit) => ({ ...hit, heading: (hit.headings || []).join(" › "), number: "" }))));
     }
   }
-  const facts = [record.mode === "write" ? "written from the evidence" : "quoted", `${record.seconds.toFixed(2)} s`];
+  const how = record.mode === "write" ? "written from the evidence" : "quoted";
+  const facts = [record.supported ? how : "not answered", `${record.seconds.toFixed(2)} s`];
   if (record.evidence_cut.length) facts.push(`${record.evidence_cut.length} passages left out`);
   turn.append(element("p", "facts", facts.join(" · ")));
   const count = record.citations.length;
