@@ -39,7 +39,7 @@ from whelm.core.random import fraction, rng
 from whelm.core.types import Event, Metric
 from whelm.measure.calibration import auc, expected_calibration_error, risk_coverage
 from whelm.measure.intervals import mean_interval
-from whelm.measure.text import best_over, exact_match, token_f1
+from whelm.measure.text import best_over
 from whelm.retrieve.embed import load_embedder
 from whelm.text.analyzer import analyzer_for
 
@@ -274,12 +274,12 @@ def _curve(sure: Sequence[float], correct: Sequence[float]) -> list[dict[str, fl
 
 def _span_f1(e: ReadingExample, place: int, start: int, end: int, spans: Sequence[tuple[int, int, int]]) -> float:
     references = [e.passages[p].text[a:b] for p, a, b in spans]
-    return best_over(token_f1, e.passages[place].text[start:end], references, e.language)
+    return best_over(e.passages[place].text[start:end], references, e.language)[1]
 
 
 def _span_em(e: ReadingExample, place: int, reading: Reading) -> float:
     references = [e.passages[p].text[a:b] for p, a, b in e.tight]
-    return best_over(exact_match, e.passages[place].text[reading.tight_start : reading.tight_end], references, e.language)
+    return best_over(e.passages[place].text[reading.tight_start : reading.tight_end], references, e.language)[0]
 
 
 def _best_by(e: ReadingExample, key: Callable[[Passage], float]) -> float:

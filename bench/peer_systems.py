@@ -33,6 +33,7 @@ OFFLINE = {
     "TRANSFORMERS_OFFLINE": "1",
     "HAYSTACK_TELEMETRY_ENABLED": "False",
     "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
 }
 WEIGHTS = "minilm-l6"
 MAX_TOKENS = 256  # what MiniLM reads of a text, as published

@@ -58,7 +58,9 @@ def tokens() -> None:
     names = {n: t for t, n in json.loads(static.tokenizer.read_text(encoding="utf-8"))["model"]["vocab"].items()}
     pieces = [names[int(i)].replace("\u2581", " ") for i in load_static(static)[1].batch([text])[0]]
     ends = np.cumsum([len(piece) for piece in pieces]) - 1  # a space was put before the text
-    bytes_pairs = [(int(end) - len(piece.strip()), int(end), piece.strip()) for piece, end in zip(pieces, ends, strict=True)]
+    bytes_pairs = [
+        (int(end) - len(piece.strip()), int(end), piece.strip()) for piece, end in zip(pieces, ends, strict=True)
+    ]
     pair = EncoderTokenizer.from_file(weights("minilm-l6").tokenizer).pair("?", text)
     word_pieces = [(a, b, text[a:b].lower()) for a, b in pair.offsets]
     search = [(a, b, token) for token, a, b in analyzer_for("en").words(text)]
@@ -167,10 +169,15 @@ def fusion() -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     often = np.linspace(0, 10, 101)
     for ratio, colour in ((0.5, BLUE), (1.0, DARK), (3.0, ORANGE)):
-        left.plot(often, often * 2.2 / (often + 1.2 * (0.25 + 0.75 * ratio)), color=colour)
-        left.annotate(f"{ratio:g} x mean length", (10, 10 * 2.2 / (10 + 1.2 * (0.25 + 0.75 * ratio))), fontsize=8,
-                      color=colour, xytext=(0, -11), textcoords="offset points", ha="right")  # fmt: skip
-    left.set(title="how much a word adds", xlabel="times it stands in the passage", ylabel="factor on its rarity", ylim=(0, 2.2))
+        bend = often * 2.2 / (often + 1.2 * (0.25 + 0.75 * ratio))
+        left.plot(often, bend, color=colour, label=f"a passage {ratio:g} x as long as the mean")
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.set(
+        title="how much a word adds",
+        xlabel="times it stands in the passage",
+        ylabel="factor on its rarity",
+        ylim=(0, 2.2),
+    )
     documents, questions = [], []
     for one in package_sets()[::3]:
         documents += [Document(f"{one.id}/{n}", p.text, p.title, "en") for n, p in enumerate(one.passages)]
@@ -183,7 +190,9 @@ def fusion() -> None:
     with tempfile.TemporaryDirectory() as folder:
         update_index(None, Path(folder) / "index", ((d, chunk(d)) for d in documents), embedders=embedders)
         with FolderIndex.open(Path(folder) / "index") as index:
-            for embedder, colour, label in zip(embedders, (GREY, BLUE), ("static vectors", "sentence encoder"), strict=True):
+            for embedder, colour, label in zip(
+                embedders, (GREY, BLUE), ("static vectors", "sentence encoder"), strict=True
+            ):
                 retriever = HybridRetriever(index, embedder, SearchConfig(which=embedder.name))
                 first = []
                 for question, right_document in questions:
@@ -207,10 +216,19 @@ def calibration() -> None:
     said = model.probability(rows)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     left.plot([0, 1], [0, 1], color=GREY, lw=1)
-    for scores, colour, label in ((np.clip(rows[:, 0], 0, 1), ORANGE, "the cosine itself"), (said, BLUE, "after the fit")):
+    for scores, colour, label in (
+        (np.clip(rows[:, 0], 0, 1), ORANGE, "the cosine itself"),
+        (said, BLUE, "after the fit"),
+    ):
         points = np.array([(p, share) for p, share, _ in reliability(scores, labels, 10)])
         left.plot(*points.T, color=colour, marker="o", ms=4, label=label)
-    left.set(title="what is said, and what came true", xlabel="score", ylabel="share that is answerable", xlim=(0, 1), ylim=(0, 1))
+    left.set(
+        title="what is said, and what came true",
+        xlabel="score",
+        ylabel="share that is answerable",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     left.legend(frameon=False, fontsize=8, loc="lower right")
     threshold = threshold_at(model.probability(taught[0])[taught[1] == 1], 0.05)
     bins = list(np.linspace(0, 1, 26))
@@ -243,7 +261,13 @@ def _histogram(axes: Axes, said: np.ndarray, labels: np.ndarray, bins: list[floa
     axes.legend(frameon=False, fontsize=8, loc="upper center")
 
 
-PICTURES = {"tokens": tokens, "attention": attention, "embeddings": embeddings, "bm25-and-fusion": fusion, "calibration": calibration}
+PICTURES = {
+    "tokens": tokens,
+    "attention": attention,
+    "embeddings": embeddings,
+    "bm25-and-fusion": fusion,
+    "calibration": calibration,
+}
 
 if __name__ == "__main__":
     for picture in sys.argv[1:] or PICTURES:

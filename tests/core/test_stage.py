@@ -605,6 +605,14 @@ def test_prune_keeps_scratch_of_what_is_still_wanted(store: Store) -> None:
     assert CALLS == ["d e f", "g"]
 
 
+def test_prune_removes_scratch_that_a_crash_after_publishing_left(store: Store) -> None:
+    made = words(store)
+    (store.root / "work" / made.key / "scratch").mkdir(parents=True)
+    store.prune([made.key])
+    assert list((store.root / "work").iterdir()) == []
+    assert store.keys() == [made.key]
+
+
 def test_prune_lets_others_build(store: Store) -> None:
     made = words(store)
     work = store.root / "work" / ("1" * 64)
@@ -624,12 +632,14 @@ def test_removal_that_dies_half_way_leaves_nothing_that_looks_whole(store: Store
     made = words(store)
 
     def die(path: Path) -> None:
+        next(p for p in path.rglob("*") if p.is_file() and p.name != "manifest.json").unlink()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "remove_tree", die)
         with pytest.raises(KeyboardInterrupt):
             store.prune([])
+    assert all(store.verify(artifact) == [] for artifact in store.artifacts())
     store.prune([made.key])
     assert list((store.root / "work").iterdir()) == []
     assert all(store.verify(artifact) == [] for artifact in store.artifacts())

@@ -16,6 +16,7 @@ import io
 import json
 import re
 import sys
+import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,9 +112,11 @@ def write_outputs(path: Path, printed: list[str]) -> None:
 if __name__ == "__main__":
     try:
         *options, name = sys.argv[1:]
-        found = run_page(Path(name))
+        page = Path(name).resolve()
+        with tempfile.TemporaryDirectory() as empty, contextlib.chdir(empty):
+            found = run_page(page)
         if options == ["--write"]:
-            write_outputs(Path(name), found)
+            write_outputs(page, found)
         print(json.dumps(found))
     except Exception:
         traceback.print_exc()

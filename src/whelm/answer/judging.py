@@ -18,9 +18,19 @@ from whelm.answer.joint import JointModel, Judgement
 if TYPE_CHECKING:  # torch is loaded only where a cross-encoder was taught
     from whelm.answer.deep import DeepReading
 
-__all__ = ["DEEP_COLUMNS", "deep_asked", "deep_rows", "judge_deeply"]
+__all__ = ["DEEP_COLUMNS", "deep_asked", "deep_rows", "judge_deeply", "worth_reading"]
 
 DEEP_COLUMNS = ("cheap", "residual")
+
+
+MARGIN = 3.0
+"""A candidate whose cheap logit is further behind is right one time in a hundred: reading it costs time and adds noise."""
+
+
+def worth_reading(scores: NDArray[np.float64], most: int) -> list[int]:
+    """The candidates within `MARGIN` of the best, best first, at most `most`."""
+    order = np.argsort(-scores, kind="stable")
+    return [int(i) for i in order[:most] if scores[i] >= scores[order[0]] - MARGIN]
 
 
 def deep_rows(scores: NDArray[np.float64], residuals: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whelm.answer.joint import JointModel
-from whelm.answer.judging import judge_deeply
+from whelm.answer.judging import judge_deeply, worth_reading
 from whelm.answer.kinds import question_signals
 from whelm.answer.signals import SIGNALS, Passage, SignalReader, WordWeights
 from whelm.answer.spans import place_answer
@@ -91,7 +91,7 @@ class Reader:
         judged = model.judge(rows[:, [SIGNALS.index(name) for name in model.columns]], asked)
         deep: dict[int, DeepReading] = {}
         if which == "cosine" and self.deep is not None:
-            chosen = [int(i) for i in np.argsort(-judged.scores, kind="stable")[: self.max_deep]]
+            chosen = worth_reading(judged.scores, self.max_deep)
             read = self.deep.read(
                 question, [candidates[i] for i in chosen], [sentences[i] for i in chosen], self.weights
             )

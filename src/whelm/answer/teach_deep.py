@@ -18,7 +18,7 @@ from whelm.answer.ablation import cross_validate
 from whelm.answer.deep import DeepReader
 from whelm.answer.examples import ReadingExample, fold_of
 from whelm.answer.joint import JointModel, JointSample
-from whelm.answer.judging import DEEP_COLUMNS, deep_asked, deep_rows
+from whelm.answer.judging import DEEP_COLUMNS, deep_asked, deep_rows, worth_reading
 from whelm.answer.kinds import question_signals
 from whelm.answer.reader import COLUMNS
 from whelm.answer.signals import Passage, WordWeights
@@ -33,6 +33,7 @@ __all__ = ["teach_deep", "time_of_steps"]
 
 LR = 2e-4  # of the upper layers; 5e-4 learnt nothing about refusing (AUC 0.65 against 0.76 in 205 steps)
 LR_HEADS = 2e-3  # heads and marks begin at zero
+_MOST_READ = 6
 _HEADS = ("mark", "kind", "none", "pool", "residual", "span")
 
 
@@ -109,16 +110,20 @@ def _samples(
     e = marked.example
     asked = question_signals(e.question, e.language)
     judged = cheap.judge(marked.sample(cheap.columns).rows, asked)
-    read = reader.read(e.question, e.passages, marked.sentences, weights)
+    chosen = worth_reading(judged.scores, _MOST_READ)
+    chosen += sorted(e.golds, key=lambda p: -judged.scores[p])[:1] if not e.golds & set(chosen) else []
+    read = reader.read(e.question, [e.passages[p] for p in chosen], [marked.sentences[p] for p in chosen], weights)
     knows = deep_asked(judged, asked)
-    rows = deep_rows(judged.scores, np.array([r.residual for r in read], np.float32))
+    rows = deep_rows(judged.scores[chosen], np.array([r.residual for r in read], np.float32))
+    golds = frozenset(i for i, p in enumerate(chosen) if p in e.golds)
     return (
-        JointSample(rows, knows, e.golds, e.weight, e.group),
-        JointSample(rows[:, :1], knows, e.golds, e.weight, e.group),
+        JointSample(rows, knows, golds, e.weight, e.group),
+        JointSample(rows[:, :1], knows, golds, e.weight, e.group),
     )
 
 
 def _thinned(losses: Sequence[float], points: int = 60) -> list[float]:
     """The curve as at most `points` means, for the report."""
-    return [round(float(part.mean()), 4) for part in np.array_split(np.array(losses), min(points, len(losses)))] if losses else []
+    parts = np.array_split(np.array(losses), max(1, min(points, len(losses))))
+    return [round(float(part.mean()), 4) for part in parts if len(part)]
 

@@ -199,6 +199,9 @@ class _Recipe:
         why_documents = self.run.store.why(DOCUMENTS, config)
         lines, reasons = [], list(why_documents)
         for stage in _RUN_STAGES:
+            if stage == "vectors" and (find_weights(ENCODER) is None or self._other_language()):
+                lines.append(PlannedStage(stage, True, ("skipped: no weights that read this language",), 0.0, 0, 0))
+                continue
             if stage != "documents" and not reasons and self._current(stage) is None:
                 reasons = ["never built"]
             guess = predictions[stage]
@@ -274,7 +277,12 @@ class _Recipe:
         counts = {
             k.removeprefix("language "): n for k, n in self.made["index"].counts.items() if k.startswith("language ")
         }
-        return max(counts, key=lambda name: (counts[name], name)) if counts else "en"
+
+
+def _language_of(index: Artifact) -> str:
+    """The language of most chunks."""
+    counts = {k.removeprefix("language "): n for k, n in index.counts.items() if k.startswith("language ")}
+    return max(counts, key=lambda name: (counts[name], name)) if counts else "en"
 
 
 _READABLE = "readable are md, rst, txt, html, pdf, docx, ipynb, py, jsonl, csv, and .gz of these"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from whelm.data.prominence import prominence
 from whelm.data.python_library import python_documents
 from whelm.data.python_usage import usage
 from whelm.data.reading import Parsed, ledger_row, read_sources
-from whelm.data.sources import SourceFile
+from whelm.data.sources import SourceFile, document_id
 
 __all__ = [
     "DOCUMENTS",
@@ -127,7 +127,7 @@ def _folder_rows(context: Context, options: DocumentsOptions) -> Iterator[_Read]
         if file.outcome:
             yield _Read(ledger_row(file, Parsed((), file.outcome, file.reason)).record(), [], digest)
         elif (file.path, digest) in known:
-            yield known[file.path, digest]
+            yield _placed(known[file.path, digest], file)
         else:
             fresh.append((file, digest))
     results = context.each(
@@ -140,6 +140,12 @@ def _folder_rows(context: Context, options: DocumentsOptions) -> Iterator[_Read]
             [Document(**{**d, "page_starts": tuple(d["page_starts"])}) for d in result["documents"]],
             digest,
         )
+
+
+def _placed(read: _Read, file: SourceFile) -> _Read:
+    """What was read before, its source where the file lies now."""
+    source = document_id(str(file.absolute))
+    return _Read(read.ledger, [replace(document, source=source) for document in read.documents], read.digest)
 
 
 def _plain(file: SourceFile, parsed: Parsed) -> dict[str, Any]:
