@@ -38,9 +38,9 @@ OFFLINE = {
 WEIGHTS = "minilm-l6"
 MAX_TOKENS = 256  # what MiniLM reads of a text, as published
 DEPTH = 50  # chunks that each list of a peer holds: more than its defaults (2 to 10), so that five documents are there
-SNOWBALL = {"da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
-            "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "ru": "russian",
-            "sv": "swedish"}  # fmt: skip
+# those for which bm25s has stop words and Snowball a stemmer; English is the default of LlamaIndex
+SNOWBALL = {"de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian", "nl": "dutch",
+            "pt": "portuguese", "ru": "russian", "sv": "swedish"}  # fmt: skip
 Matrix = NDArray[np.float32]
 
 
@@ -175,14 +175,15 @@ class LlamaIndex:
         # the path is what SimpleDirectoryReader gives every text, for the vectors and for BM25
         texts = [Text(text=d.text, doc_id=d.id, metadata={"file_path": d.id}) for d in documents if d.text.strip()]
         nodes = splitter.get_nodes_from_documents(texts)
+        depth = min(DEPTH, len(nodes))
+        language = language if language in SNOWBALL else "en"
+        bm25 = BM25Retriever.from_defaults(
+            nodes=nodes, similarity_top_k=depth, stemmer=Stemmer.Stemmer(SNOWBALL[language]), language=language
+        )
+        # after BM25, which keeps a copy of every node
         found = self.vectors.passages([node.get_content(MetadataMode.EMBED) for node in nodes])
         for node, vector in zip(nodes, found, strict=True):
             node.embedding = vector.tolist()
-        depth = min(DEPTH, len(nodes))
-        words = SNOWBALL.get(language, "english")
-        bm25 = BM25Retriever.from_defaults(
-            nodes=nodes, similarity_top_k=depth, stemmer=Stemmer.Stemmer(words), language=language
-        )
         dense = VectorStoreIndex(nodes, embed_model=self._embedding()).as_retriever(similarity_top_k=depth)
         self.retriever = QueryFusionRetriever(
             [dense, bm25], similarity_top_k=depth, num_queries=1, mode=self.settings["fusion"], use_async=False,

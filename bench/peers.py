@@ -98,6 +98,8 @@ class Whelm:
             raise MissingError(
                 f"the run does not hold {unknown!r} as it is now", "give the run of this folder, or --build"
             )
+        if (held := self.answerer.index.num_documents) != len(documents):
+            say(f"  note: the run holds {held:,} documents, the peers were given {len(documents):,}")
 
     def search(self, question: str) -> list[str]:
         self.answers[question] = answer = self.answerer.answer(question, k=DEPTH)

@@ -62,8 +62,7 @@ def test_new_questions_stay_as_they_are(question: str, turn: Turn) -> None:
     assert understood.documents == ()
     # where the signs are weak the search hedges, and the question's own words weigh five times as much
     counts = Counter(analyzer_for("en").tokens(understood.search))
-    assert understood.search == question or all(
-        counts[token] >= 5 for token in analyzer_for("en").tokens(question))
+    assert understood.search == question or all(counts[token] >= 5 for token in analyzer_for("en").tokens(question))
 
 
 def test_without_a_conversation_nothing_changes() -> None:

@@ -179,6 +179,9 @@ def test_with_weights_it_reads_deeply_and_resumes(weights: Mapping[str, Any], se
     again = Reader.load(tmp_path / "a", static, encoder)
     e = examples[0]
     assert again.deep is not None
+    # the folds of the tune groups must not be empty: both figures are of real questions
+    figures = resumed.record["cross_encoder"]
+    assert figures["tune_deep"]["n"] == figures["tune_cheap"]["n"] > 0 and len(figures["losses"]) == 2
     np.testing.assert_allclose(
         [r.score for r in again.read(e.question, e.passages)], [r.score for r in resumed.read(e.question, e.passages)]
     )

@@ -75,10 +75,13 @@ def test_unsupported_sentences_go(sentence: str, reason: str) -> None:
 
 
 def test_a_wrong_sentence_costs_itself_alone_and_numbers_are_counted_anew() -> None:
-    answer = check("Everyone loves it [1]. A bicycle costs 4.50 euros [2]. A cargo bike costs 9 euros [2]. "
-                   "The ferry leaves at 7:40 [1, 2].")
-    assert answer.text == ("A bicycle costs 4.50 euros. [1] A cargo bike costs 9 euros. [1] "
-                           "The ferry leaves at 7:40. [2][1]")
+    answer = check(
+        "Everyone loves it [1]. A bicycle costs 4.50 euros [2]. A cargo bike costs 9 euros [2]. "
+        "The ferry leaves at 7:40 [1, 2]."
+    )
+    assert answer.text == (
+        "A bicycle costs 4.50 euros. [1] A cargo bike costs 9 euros. [1] The ferry leaves at 7:40. [2][1]"
+    )
     assert [e.document for e in answer.citations] == ["2.md", "1.md"]
     assert [d.sentence for d in answer.dropped] == ["Everyone loves it [1]."]
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.build.small import SMALL_FOLDER, write_small_folder, without_weights
+from tests.build.small import SMALL_FOLDER, without_weights, write_small_folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The small folder of these tests, and a build of it in a process of its own that can be killed at a chosen stage.
 
-    python -m tests.build.small FOLDER RUN [STAGE]      dies by SIGKILL when STAGE first speaks
+python -m tests.build.small FOLDER RUN [STAGE]      dies by SIGKILL when STAGE first speaks
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.build.small import write_small_folder
+
 from whelm.build.assistant import build_assistant, plan, update
 from whelm.build.config import BuildConfig, RunOptions
 from whelm.build.run import list_runs, open_run, remove_run, verify_run
@@ -36,7 +36,9 @@ def test_it_answers_with_a_verbatim_citation(built: Path) -> None:
     citation = answer.citations[0]
     assert citation.document == "software/backup.md"
     assert answerer.document(citation.document).text[citation.start : citation.end] == citation.quote
-    assert Path(citation.source).samefile(built / "documents/software/backup.md") or citation.source.endswith("backup.md")
+    assert Path(citation.source).samefile(built / "documents/software/backup.md") or citation.source.endswith(
+        "backup.md"
+    )
     record = answer.record()
     assert record["schema"] == "whelm.answer/1" and record["hits"]
 
@@ -48,7 +50,9 @@ def test_what_the_documents_do_not_say_is_refused(built: Path) -> None:
 
 def test_every_stage_left_its_artifact_and_the_run_verifies(built: Path) -> None:
     run = open_run(built / "run")
-    assert {"documents", "index", "plan", "questions", "retriever", "reader", "answers", "evaluation"} <= set(run.state.stages or {})
+    assert {"documents", "index", "plan", "questions", "retriever", "reader", "answers", "evaluation"} <= set(
+        run.state.stages or {}
+    )
     assert (run.path / "documents.parquet").is_file() and (run.path / "report.json").is_file()
     assert verify_run(run.path) == []
 

@@ -13,6 +13,7 @@ import lxml.html
 import pytest
 
 from whelm.build import report
+from whelm.build.config import AnswerConfig
 from whelm.build.reporting import cases as cases_module
 from whelm.build.reporting import material as material_module
 from whelm.build.reporting.figures import refusal
@@ -38,14 +39,18 @@ def leave(context: Context) -> Outcome:
     """Leaves the files that its settings name."""
     for name, text in context.config["files"].items():
         (context.out / name).write_text(text)
-    return Outcome(counts=context.config["counts"], metrics={n: Metric(*m) for n, m in context.config["metrics"].items()})
+    return Outcome(
+        counts=context.config["counts"], metrics={n: Metric(*m) for n, m in context.config["metrics"].items()}
+    )
 
 
 def make_index(context: Context) -> Outcome:
     from whelm.retrieve.chunks import ChunkConfig, chunk
     from whelm.retrieve.update import update_index
 
-    documents = [Document(name, text, language="en", format="txt") for name, text in context.config["documents"].items()]
+    documents = [
+        Document(name, text, language="en", format="txt") for name, text in context.config["documents"].items()
+    ]
     counted = update_index(None, context.out, ((d, chunk(d, ChunkConfig())) for d in documents), embedders=[])
     return Outcome(counts={"chunks": counted.chunks, "documents": len(documents), "language en": counted.chunks})
 
@@ -112,9 +117,20 @@ def whole_run(path: Path) -> Run:
     maker.add("documents", {"ledger.jsonl": "".join(json.dumps(r) + "\n" for r in rows)},
               {"documents": 2, "duplicates": 1, "files parsed": 1, "files encrypted": 1})  # fmt: skip
     maker.index({"ferry.txt": TEXT, HOSTILE: "An evil name is no reason to be left out."})
-    maker.add("plan", {"plan.json": {"numbers": {}, "predictions": {"index": {"seconds": 3.0, "memory_bytes": 4e8, "disk_bytes": 9}}}})
+    maker.add(
+        "plan",
+        {
+            "plan.json": {
+                "numbers": {},
+                "predictions": {"index": {"seconds": 3.0, "memory_bytes": 4e8, "disk_bytes": 9}},
+            }
+        },
+    )
     maker.add("vectors", counts={"texts": 2, "missing": 0})
-    maker.add("questions", counts={"questions": 5, "kind keyword": 3, "kind foreign": 2, "test answerable": 3, "test unanswerable": 2})
+    maker.add(
+        "questions",
+        counts={"questions": 5, "kind keyword": 3, "kind foreign": 2, "test answerable": 3, "test unanswerable": 2},
+    )
     curves = {"minilm-l6": [0.5, 0.7, 0.6]}
     maker.add("retriever", {"retriever.json": {"alpha": 0.5, "which": "minilm-l6", "alphas": [0.0, 0.5, 1.0], "own": curves,
                                                "prior": curves, "joined": curves, "questions": 7}})  # fmt: skip
@@ -126,7 +142,9 @@ def whole_run(path: Path) -> Run:
     curve = [[t / 10, t / 10 * 0.4, t / 10] for t in range(11)]
     maker.add("answers", {"answers.json": {"threshold": 0.4, "own": 0.3, "package": 0.5, "false_refusals": 0.05, "use": "quote",
                                            "writing": {}, "curve": curve}})  # fmt: skip
-    asked = [case(n, OUTCOMES[n % 5], hits=("other.txt", "ferry.txt"), text=HOSTILE if n < 5 else "") for n in range(30)]
+    asked = [
+        case(n, OUTCOMES[n % 5], hits=("other.txt", "ferry.txt"), text=HOSTILE if n < 5 else "") for n in range(30)
+    ]
     maker.add("evaluation", {"cases.json": asked}, {"ranked": 99}, {
         **measured(text__hit1=0.6, text__hit5=0.8, reranked__hit1=0.9, reranked__hit5=0.95, text__mrr=0.7, reranked__mrr=0.9),
         "text.ndcg@10": (0.7, 0.6, 0.8, 99), "reranked.ndcg@10": (0.9, 0.8, 1.0, 99),
@@ -161,11 +179,21 @@ def test_record_has_one_object_a_stage_with_the_numbers_of_its_manifest(run: Run
     assert record["schema"] == "whelm.report/1" and len(record["verdict"]) == 3
     assert list(record["stages"])[: len(material_module.STAGES)] == list(material_module.STAGES)
     for name, stage in record["stages"].items():
-        assert {"metrics", "counts", "seconds", "peak_memory_bytes", "inputs", "predicted", "skipped"} <= stage.keys(), name
+        assert {
+            "metrics",
+            "counts",
+            "seconds",
+            "peak_memory_bytes",
+            "inputs",
+            "predicted",
+            "skipped",
+        } <= stage.keys(), name
         assert (stage["seconds"] is None) == bool(stage["skipped"])
         for metric in stage["metrics"].values():
             assert metric.keys() == {"value", "low", "high", "n", "unit"}
-    assert record["stages"]["evaluation"]["metrics"] == json.loads(json.dumps(run.need("evaluation").manifest["metrics"]))
+    assert record["stages"]["evaluation"]["metrics"] == json.loads(
+        json.dumps(run.need("evaluation").manifest["metrics"])
+    )
     assert record["stages"]["index"]["predicted"]["seconds"] == 3.0 and record["stages"]["index"]["seconds"] >= 0
     assert {w["name"] for w in record["weights"]} == {"wordllama-256", "minilm-l6"}
     assert {"digest", "size", "licence", "source"} <= record["weights"][0].keys()
@@ -204,7 +232,9 @@ def test_page_escapes_every_string_of_a_document(page: str) -> None:
 
 def test_page_loads_nothing(page: str) -> None:
     tree = lxml.html.fromstring(page)
-    assert not tree.xpath("//script | //link | //img | //iframe | //object | //embed | //form | //base | //video | //audio | //image")
+    assert not tree.xpath(
+        "//script | //link | //img | //iframe | //object | //embed | //form | //base | //video | //audio | //image"
+    )
     policy = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
     assert policy and "default-src 'none'" in policy[0] and "script" not in policy[0]
     for node in tree.iter():
@@ -243,7 +273,11 @@ def test_report_of_the_same_run_is_the_same_but_for_its_date(run: Run, page: str
 
 def test_a_run_that_has_only_begun_says_what_is_missing_and_why(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run")
-    maker.add("documents", {"ledger.jsonl": json.dumps({"path": "a", "outcome": "parsed", "reason": ""})}, {"documents": 1, "files parsed": 1})
+    maker.add(
+        "documents",
+        {"ledger.jsonl": json.dumps({"path": "a", "outcome": "parsed", "reason": ""})},
+        {"documents": 1, "files parsed": 1},
+    )
     report.write_report(maker.run)
     body = json.loads((tmp_path / "run" / "report.json").read_text())
     assert len(body["verdict"]) == 3 and "not made yet" in body["verdict"][0] and "1 of 1 files" in body["verdict"][1]
@@ -270,7 +304,10 @@ def test_without_weights_the_reason_names_them(tmp_path: Path, monkeypatch: pyte
     maker = Maker(tmp_path / "run")
     maker.index({"ferry.txt": TEXT})
     body = report.report_record(maker.run)
-    assert body["stages"]["vectors"]["skipped"] == "the weights minilm-l6 were not found; get them with whelm model fetch minilm-l6"
+    assert (
+        body["stages"]["vectors"]["skipped"]
+        == "the weights minilm-l6 were not found; get them with whelm model fetch minilm-l6"
+    )
     assert not body["weights"][0]["used"]
 
 
@@ -281,7 +318,11 @@ def test_a_file_that_is_not_what_it_should_be_is_told_or_left_out(tmp_path: Path
     maker.add("evaluation", {"cases.json": content})
     body = report.report_record(maker.run)
     assert body["examples"] == []
-    assert content.startswith("[{") or content == "[7]" or "cases.json cannot be read" in body["stages"]["evaluation"]["skipped"]
+    assert (
+        content.startswith("[{")
+        or content == "[7]"
+        or "cases.json cannot be read" in body["stages"]["evaluation"]["skipped"]
+    )
 
 
 def test_damaged_artifacts_are_told(tmp_path: Path) -> None:
@@ -305,16 +346,32 @@ def state_of(metrics: dict[str, Any], language: str = "en", retriever: dict[str,
         return Artifact(Path(), "", {"counts": counts, "metrics": plain})
 
     artifacts = {"index": artifact({"chunks": 9, f"language {language}": 9}, {}), "evaluation": artifact({}, metrics)}
-    return Material(Path("runs/x"), RunState(folder="/d", config=config), artifacts, {}, (), [], {}, retriever or {}, {}, answers or {}, [])
+    return Material(
+        Path("runs/x"),
+        RunState(folder="/d", config=config),
+        artifacts,
+        {},
+        (),
+        [],
+        {},
+        retriever or {},
+        {},
+        answers or {},
+        [],
+    )
 
 
 def test_verdict_says_the_numbers_with_their_intervals() -> None:
-    metrics = measured(text__hit1=0.5, reranked__hit1=0.83, reranked__hit5=0.98, quote__cited_first=0.7, quote__refused_wrongly=0.3)
+    metrics = measured(
+        text__hit1=0.5, reranked__hit1=0.83, reranked__hit5=0.98, quote__cited_first=0.7, quote__refused_wrongly=0.3
+    )
     metrics["quote.refused_rightly"] = (0.96, 0.87, 0.99, 50)
     found, refused, won = verdict(state_of(metrics, answers={"false_refusals": 0.05}))
     assert "Of 99 test questions" in found and "first for 83% (95% interval 73 to 93%)" in found
     assert "among the first five for 98%" in found and "cited it first for 70%" in found
-    assert refused.startswith("Of 50 questions that the documents cannot answer it refused 96% (95% interval 87 to 99%)")
+    assert refused.startswith(
+        "Of 50 questions that the documents cannot answer it refused 96% (95% interval 87 to 99%)"
+    )
     assert "refused 30% wrongly" in refused and "more than the 5% aimed at" in refused
     assert "won against the simple baseline, BM25 text search alone, 83% against 50%" in won and "33 points" in won
 
@@ -328,7 +385,11 @@ def test_verdict_names_the_baseline_where_it_won() -> None:
 @pytest.mark.parametrize(
     "text, mine, says",
     [
-        (0.80, 0.75, "won: it put the right document first for 80%, search and reader together for 75%, though the difference lies within"),
+        (
+            0.80,
+            0.75,
+            "won: it put the right document first for 80%, search and reader together for 75%, though the difference lies within",
+        ),
         (0.75, 0.80, "the gain of 5 points lies within the interval: the baseline may be as good"),
         (0.75, 0.75, "did as well as search and reader together"),
     ],
@@ -352,7 +413,7 @@ def test_verdict_of_a_german_folder_says_what_carries_it() -> None:
 
 
 def test_verdict_of_few_questions_is_called_rough() -> None:
-    metrics = {name: (0.5, 0.2, 0.8, 8) for name in ("text.hit@1", "reranked.hit@1", "reranked.hit@5")}
+    metrics = dict.fromkeys(("text.hit@1", "reranked.hit@1", "reranked.hit@5"), (0.5, 0.2, 0.8, 8))
     assert "rough" in verdict(state_of(metrics))[0]
 
 
@@ -370,7 +431,9 @@ def test_shares_are_never_rounded_to_nothing_or_to_all() -> None:
     assert [percent(v) for v in (0.0, 0.004, 0.5, 0.997, 1.0)] == ["0%", "0.4%", "50%", "99.7%", "100%"]
     assert span({"low": 0.0, "high": 0.0}) == "" and span({"low": 0.1, "high": 0.2}) == "10 to 20%"
     near = {"value": 0.5, "low": 0.4, "high": 0.6}
-    assert not differs(near, {"value": 0.55, "low": 0.45, "high": 0.65}) and differs(near, {"value": 0.9, "low": 0.8, "high": 1.0})
+    assert not differs(near, {"value": 0.55, "low": 0.45, "high": 0.65}) and differs(
+        near, {"value": 0.9, "low": 0.8, "high": 1.0}
+    )
 
 
 # --- cases, figures, command --------------------------------------------------------------------------------------
@@ -390,9 +453,15 @@ def test_ten_examples_show_every_outcome_with_evidence_from_the_documents(run: R
 def test_a_quotation_that_is_not_in_the_document_any_more_stands_alone(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run")
     maker.index({"ferry.txt": TEXT})
-    maker.add("evaluation", {"cases.json": [case(1, "right", quote="No such words."), case(2, "right", document="gone.txt")]})
+    maker.add(
+        "evaluation", {"cases.json": [case(1, "right", quote="No such words."), case(2, "right", document="gone.txt")]}
+    )
     first, second = cases_module.examples(read_material(maker.run))
-    assert {k: first["evidence"][0][k] for k in ("before", "quote", "after")} == {"before": "", "quote": "No such words.", "after": ""}
+    assert {k: first["evidence"][0][k] for k in ("before", "quote", "after")} == {
+        "before": "",
+        "quote": "No such words.",
+        "after": "",
+    }
     assert second["expected"] is None
 
 
@@ -405,7 +474,10 @@ def test_weakest_come_first(tmp_path: Path) -> None:
             case(7, "answered without ground", hits=("x",), probability=0.6)]  # fmt: skip
     maker.add("evaluation", {"cases.json": rows})
     weak = cases_module.weakest(read_material(maker.run))
-    assert [(d["document"], d["right"], d["asked"]) for d in weak["documents"]] == [("often.txt", 1, 3), ("once.txt", 0, 1)]
+    assert [(d["document"], d["right"], d["asked"]) for d in weak["documents"]] == [
+        ("often.txt", 1, 3),
+        ("once.txt", 0, 1),
+    ]
     assert [(q["question"], q["rank"]) for q in weak["questions"]] == [
         ("question 6?", None), ("question 7?", None), ("question 3?", None), ("question 4?", None), ("question 2?", 2),
     ]  # fmt: skip
@@ -418,7 +490,7 @@ def test_no_figure_where_nothing_was_refused() -> None:
 
 def test_the_command_repeats_every_setting_that_is_not_the_default() -> None:
     config = {"budget_s": 60.0, "seed": 0, "sources": {"ignore": ["a b/"], "python_library": False},
-              "answers": {"false_refusals": 0.1, "candidates": 24}, "writer": {"url": "http://u:p@h/v1"}}  # fmt: skip
+              "answers": {"false_refusals": 0.1, "candidates": AnswerConfig().candidates}, "writer": {"url": "http://u:p@h/v1"}}  # fmt: skip
     assert command_of(state_of({}, config=config)) == (
         "whelm build /d --out runs/x --budget 60s --ignore 'a b/' --set answers.false_refusals=0.1 --writer http://h/v1"
     )

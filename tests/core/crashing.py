@@ -160,6 +160,7 @@ def points(folder: Path) -> dict[str, Any]:
         return operations[0]
 
     _, number = in_fork(counted)
+
     def arm(root: Path, trial: int) -> None:
         count_operations(root, kill_at=trial)
 

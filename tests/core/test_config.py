@@ -81,8 +81,12 @@ def test_toml_then_sets_later_wins_and_origins_are_known(tmp_path: Path) -> None
     )
     assert isinstance(found.tree.train.lr, float)
     assert found.origins == {
-        "seed": "mine.toml", "train.lr": "mine.toml", "train.steps": "--set", "search.fusion": "mine.toml",
-        "search.languages": "mine.toml", "search.depths": "--set",
+        "seed": "mine.toml",
+        "train.lr": "mine.toml",
+        "train.steps": "--set",
+        "search.fusion": "mine.toml",
+        "search.languages": "mine.toml",
+        "search.depths": "--set",
     }
 
 
@@ -94,12 +98,25 @@ def test_without_overrides_the_tree_is_the_default_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("train.lr=3e-5", 3e-5), ("train.lr=1", 1.0), ("train.steps=1e3", 1000), ("train.steps=2_000", 2000),
-        ("train.resume=yes", True), ("train.resume=False", False), ("train.name=a=b", "a=b"),
-        ("train.name='7'", "7"), ("train.name=7", "7"), ("train.name=", ""), ("search.limit=none", None),
-        ("search.limit=5", 5), ("search.fusion=ranks", Fusion.RANKS), ("search.fusion=RANKS", Fusion.RANKS),
-        ("search.vectors=wordllama-256", "wordllama-256"), ("search.depths=[1, 2]", (1, 2)), ("search.depths=", ()),
-        ("search.pair=2,0.25", (2, 0.25)), ("search.languages=de, zh", frozenset({"de", "zh"})),
+        ("train.lr=3e-5", 3e-5),
+        ("train.lr=1", 1.0),
+        ("train.steps=1e3", 1000),
+        ("train.steps=2_000", 2000),
+        ("train.resume=yes", True),
+        ("train.resume=False", False),
+        ("train.name=a=b", "a=b"),
+        ("train.name='7'", "7"),
+        ("train.name=7", "7"),
+        ("train.name=", ""),
+        ("search.limit=none", None),
+        ("search.limit=5", 5),
+        ("search.fusion=ranks", Fusion.RANKS),
+        ("search.fusion=RANKS", Fusion.RANKS),
+        ("search.vectors=wordllama-256", "wordllama-256"),
+        ("search.depths=[1, 2]", (1, 2)),
+        ("search.depths=", ()),
+        ("search.pair=2,0.25", (2, 0.25)),
+        ("search.languages=de, zh", frozenset({"de", "zh"})),
         ("search.weights={a = 1, b = 0.5}", {"a": 1.0, "b": 0.5}),
     ],
 )
@@ -115,12 +132,17 @@ def test_text_is_read_by_the_type_of_its_setting(text: str, expected: Any) -> No
 @pytest.mark.parametrize(
     ("text", "expected", "found"),
     [
-        ("train.steps=2.5", "an integer", '"2.5"'), ("train.steps=many", "an integer", '"many"'),
-        ("train.lr=nan", "a finite number", "nan"), ("train.lr=fast", "a number", '"fast"'),
-        ("train.resume=maybe", "true or false", '"maybe"'), ("search.fusion=sum", "one of ranks, scores", '"sum"'),
+        ("train.steps=2.5", "an integer", '"2.5"'),
+        ("train.steps=many", "an integer", '"many"'),
+        ("train.lr=nan", "a finite number", "nan"),
+        ("train.lr=fast", "a number", '"fast"'),
+        ("train.resume=maybe", "true or false", '"maybe"'),
+        ("search.fusion=sum", "one of ranks, scores", '"sum"'),
         ("search.vectors=bert", "one of wordllama-256, minilm-l6", '"bert"'),
-        ("search.limit=few", "an integer or none|none or an integer", '"few"'), ("search.pair=1", "2 values", "1 in"),
-        ("search.depths=1,x", "an integer", '"x"'), ("search.weights=3", "a table", 'text "3"'),
+        ("search.limit=few", "an integer or none|none or an integer", '"few"'),
+        ("search.pair=1", "2 values", "1 in"),
+        ("search.depths=1,x", "an integer", '"x"'),
+        ("search.weights=3", "a table", 'text "3"'),
     ],
 )
 def test_wrong_values_on_the_command_line(text: str, expected: str, found: str) -> None:
@@ -161,9 +183,17 @@ def test_wrong_values_in_a_file_name_file_and_key(tmp_path: Path, toml: str, nam
 
 @pytest.mark.parametrize(
     ("text", "nearest"),
-    [("train.stps=1", "train.steps"), ("serach.alpha=1", "search.alpha"), ("trian.lr=1", "train.lr"),
-     ("alpha=1", "search.alpha"),
-     ("train.alpha=1", "search.alpha"), ("train.lr.x=1", "train.lr"), ("sed=1", "seed"), ("=1", ""), ("train", "")],
+    [
+        ("train.stps=1", "train.steps"),
+        ("serach.alpha=1", "search.alpha"),
+        ("trian.lr=1", "train.lr"),
+        ("alpha=1", "search.alpha"),
+        ("train.alpha=1", "search.alpha"),
+        ("train.lr.x=1", "train.lr"),
+        ("sed=1", "seed"),
+        ("=1", ""),
+        ("train", ""),
+    ],
 )
 def test_unknown_names_are_refused_with_the_nearest(text: str, nearest: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -221,8 +251,14 @@ def test_show_has_value_origin_and_documentation_of_each_setting() -> None:
 
 def test_plain_is_json_for_people() -> None:
     assert plain(BuildConfig().search) == {
-        "alpha": 0.7, "fusion": "scores", "vectors": "minilm-l6", "depths": [10, 100], "pair": [1, 0.5],
-        "languages": ["en"], "weights": {}, "limit": None,
+        "alpha": 0.7,
+        "fusion": "scores",
+        "vectors": "minilm-l6",
+        "depths": [10, 100],
+        "pair": [1, 0.5],
+        "languages": ["en"],
+        "weights": {},
+        "limit": None,
     }
     assert plain({1: Path("a"), "b": b"\1"}) == {"1": "a", "b": "01"}
 

@@ -45,7 +45,7 @@ def test_the_peak_of_a_block_is_its_own() -> None:
     with measured_memory() as outer:
         with measured_memory() as large:
             block = bytearray(60 << 20)
-            block[:: 4096] = b"x" * len(block[::4096])
+            block[::4096] = b"x" * len(block[::4096])
         del block
         with measured_memory() as small:
             pass
@@ -82,11 +82,17 @@ def times(monkeypatch: pytest.MonkeyPatch, half_per_full: list[float]) -> list[i
 
 @pytest.mark.parametrize(
     ("ratios", "chosen", "measured"),
-    [([50.0], "float32", 1), ([1.0, 9.0], "float32", 2), ([1.0, 0.5, 0.2], "bfloat16", 3),
-     ([1.0, 1.0, 0.9], "float32", 3), ([0.1, 0.1, 1.5], "float32", 3)],
+    [
+        ([50.0], "float32", 1),
+        ([1.0, 9.0], "float32", 2),
+        ([1.0, 0.5, 0.2], "bfloat16", 3),
+        ([1.0, 1.0, 0.9], "float32", 3),
+        ([0.1, 0.1, 1.5], "float32", 3),
+    ],
 )
-def test_the_measurement_stops_at_the_first_clear_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-                                                         ratios: list[float], chosen: str, measured: int) -> None:
+def test_the_measurement_stops_at_the_first_clear_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ratios: list[float], chosen: str, measured: int
+) -> None:
     monkeypatch.setenv("WHELM_CACHE", str(tmp_path / "cache"))
     sizes = times(monkeypatch, ratios)
     assert matrix_dtype() == chosen

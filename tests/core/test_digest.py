@@ -97,8 +97,14 @@ def test_order_of_keys_and_members_does_not_count(pairs: list[tuple[str, int]], 
 
 @pytest.mark.parametrize(
     "apart",
-    [(1, 1.0, True, "1", b"1", Colour.RED, Level.LOW), (0.0, -0.0, 0, False, None, "", [], {}, frozenset()),
-     ("fast", Mode.FAST), (Inner(), Twin(), {"rate": 0.1}, [0.1]), (0.1, math.nextafter(0.1, 1)), ([1, [2]], [[1], 2])],
+    [
+        (1, 1.0, True, "1", b"1", Colour.RED, Level.LOW),
+        (0.0, -0.0, 0, False, None, "", [], {}, frozenset()),
+        ("fast", Mode.FAST),
+        (Inner(), Twin(), {"rate": 0.1}, [0.1]),
+        (0.1, math.nextafter(0.1, 1)),
+        ([1, [2]], [[1], 2]),
+    ],
 )
 def test_kinds_are_kept_apart(apart: tuple[Any, ...]) -> None:
     assert len({digest(value) for value in apart}) == len(apart)
@@ -112,8 +118,14 @@ def test_tuples_and_lists_are_one_and_nested_fields_count() -> None:
 
 @pytest.mark.parametrize(
     ("bad", "where"),
-    [(Path("x"), "config"), ({"a": [1, Path("x")]}, r"config\.a\[1\]"), (float("nan"), "config"),
-     (Outer(inner=Inner(rate=math.inf)), r"config\.inner\.rate"), (print, "config"), (object(), "config")],
+    [
+        (Path("x"), "config"),
+        ({"a": [1, Path("x")]}, r"config\.a\[1\]"),
+        (float("nan"), "config"),
+        (Outer(inner=Inner(rate=math.inf)), r"config\.inner\.rate"),
+        (print, "config"),
+        (object(), "config"),
+    ],
 )
 def test_what_has_no_stable_spelling_is_refused_with_its_place(bad: Any, where: str) -> None:
     with pytest.raises(ConfigError, match=f"^{where}: ") as caught:
@@ -124,8 +136,13 @@ def test_what_has_no_stable_spelling_is_refused_with_its_place(bad: Any, where: 
 def test_digests_do_not_depend_on_the_process() -> None:
     code = "from whelm.core.digest import digest; print(digest({'a': {'x', 'y', 'z', 'w'}, 'b': 1.5}))"
     runs = [
-        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True,
-                       text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         for seed in ("1", "2")
     ]
     assert runs[0] == runs[1] == digest({"a": {"x", "y", "z", "w"}, "b": 1.5}) + "\n"

@@ -23,8 +23,9 @@ def test_readers_come_and_go() -> None:
     emit("reader", "note", "text")
     again()
     emit("reader", "unheard", 1)
-    assert [(e.stage, e.step, e.name, e.value, e.unit) for e in first] == [
-        ("reader", 3, "loss", 2.0, "nats")] * 2 + [("reader", 0, "note", "text", "")]
+    assert [(e.stage, e.step, e.name, e.value, e.unit) for e in first] == [("reader", 3, "loss", 2.0, "nats")] * 2 + [
+        ("reader", 0, "note", "text", "")
+    ]
     assert isinstance(first[0].value, float)
     assert first[0].time > 1e9
 
@@ -38,7 +39,9 @@ def test_the_log_round_trips_and_appends(tmp_path: Path) -> None:
             emit("s", "x", value, "u", 4)
     end()
     assert [(e.stage, e.step, e.name, e.value, e.unit) for e in read_events(path)] == [
-        ("s", 4, "x", 1.5, "u"), ("s", 4, "x", "ü\n\ud800", "u")]
+        ("s", 4, "x", 1.5, "u"),
+        ("s", 4, "x", "ü\n\ud800", "u"),
+    ]
     assert [round(e.time, 6) for e in seen] == [e.time for e in read_events(path)]
 
 

@@ -20,7 +20,7 @@ from whelm.core.events import subscribe
 from whelm.core.executor import Executor, InProcess, ProcessPool
 from whelm.core.types import Event
 
-WORK = '''
+WORK = """
 import os, signal
 from whelm.core.errors import DataError
 from whelm.core.events import emit
@@ -58,7 +58,7 @@ def first_waits(item):
 class Unreadable:
     def __reduce__(self): return (int, ("not a number",))
 def unreadable(x): return lambda: x
-'''
+"""
 
 
 @pytest.fixture
@@ -179,8 +179,9 @@ def test_errors_that_cannot_travel_are_told(pool: ProcessPool, work: ModuleType)
     assert "in a worker process" in "".join(caught.value.__notes__)
 
 
-def test_what_a_worker_prints_does_not_reach_stdout(pool: ProcessPool, work: ModuleType,
-                                                    capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_worker_prints_does_not_reach_stdout(
+    pool: ProcessPool, work: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert list(pool.map(work.noisy, [1])) == [1]
     assert capfd.readouterr().out == ""
 
@@ -190,7 +191,8 @@ def test_large_results_pass(pool: ProcessPool, work: ModuleType) -> None:
 
 
 def test_the_pool_runs_ahead_of_a_slow_item_by_a_bounded_number(
-        pool: ProcessPool, work: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool: ProcessPool, work: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     taken: list[int] = []
@@ -249,8 +251,9 @@ list(ProcessPool(1).map(forever.run, [{writing}]))
     os.close(reading)
 
 
-def test_the_present_folder_is_no_place_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                    work: ModuleType) -> None:
+def test_the_present_folder_is_no_place_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: ModuleType
+) -> None:
     # the present folder may be the documents': a json.py there must not run in a child
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd" / "json.py").write_text("raise SystemExit('hostile')")

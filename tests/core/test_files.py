@@ -129,10 +129,19 @@ def test_free_bytes_of_a_place_that_is_not_there_yet(tmp_path: Path) -> None:
 
 def test_what_counts_as_a_full_disk() -> None:
     full = sqlite3.OperationalError("database or disk is full")
-    yes = [OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"), OSError(errno.EFBIG, "x"), full,
-           ValueError("An IO error occurred: 'No space left on device'")]
-    no = [OSError(errno.ENOENT, "x"), ValueError("x"), sqlite3.OperationalError("no such table"),
-          OSError(errno.EIO, "No space left on device?")]
+    yes = [
+        OSError(errno.ENOSPC, "x"),
+        OSError(errno.EDQUOT, "x"),
+        OSError(errno.EFBIG, "x"),
+        full,
+        ValueError("An IO error occurred: 'No space left on device'"),
+    ]
+    no = [
+        OSError(errno.ENOENT, "x"),
+        ValueError("x"),
+        sqlite3.OperationalError("no such table"),
+        OSError(errno.EIO, "No space left on device?"),
+    ]
     assert all(map(is_disk_full, yes))
     assert not any(map(is_disk_full, no))
 

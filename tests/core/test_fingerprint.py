@@ -45,8 +45,10 @@ def tokens(source: str) -> list[str]:
         ('"""Why three."""', '"a" "b"'),
         ("[1,\n             2]", "[1, 2]"),
         ("\n\n\nclass", "\nclass"),
-        ("    if x > 0:\n        y = [1,\n             2]\n        return len(y)",
-         "    if x > 0:\n      y = [1,\n  2]\n      return len(y)"),
+        (
+            "    if x > 0:\n        y = [1,\n             2]\n        return len(y)",
+            "    if x > 0:\n      y = [1,\n  2]\n      return len(y)",
+        ),
         ("'text' + str(x)", "'text'+str( x )"),
     ],
 )
@@ -57,9 +59,19 @@ def test_what_does_not_count(old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("x > 0", "x >= 0"), ("'text'", "'Text'"), ("'text'", "b'text'"), ("size: int = 3", "size: int = 4"),
-     ("def work(", "def word("), ("import os", "import sys"), ("    return 'text'", "        return 'text'"),
-     ("1,", "1, 1,"), ("-> int", "-> float"), ("'text' + str", "'text'.join"), ("len(y)", "len(y), 'y'")],
+    [
+        ("x > 0", "x >= 0"),
+        ("'text'", "'Text'"),
+        ("'text'", "b'text'"),
+        ("size: int = 3", "size: int = 4"),
+        ("def work(", "def word("),
+        ("import os", "import sys"),
+        ("    return 'text'", "        return 'text'"),
+        ("1,", "1, 1,"),
+        ("-> int", "-> float"),
+        ("'text' + str", "'text'.join"),
+        ("len(y)", "len(y), 'y'"),
+    ],
 )
 def test_what_counts(old: str, new: str) -> None:
     assert old in SOURCE

@@ -25,8 +25,9 @@ with hold(sys.argv[1]):
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds tmp_path/lock until its input ends."""
-    child = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path / "lock")], text=True, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path / "lock")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
     yield child
@@ -50,8 +51,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, other: subprocess.Popen[s
         pass
 
 
-def test_waiting_ends_when_the_holder_does(tmp_path: Path, other: subprocess.Popen[str],
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_ends_when_the_holder_does(
+    tmp_path: Path, other: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits = []
 
     def wait(seconds: float) -> bool:

@@ -230,8 +230,9 @@ def frame(body: bytes, size: int | None = None) -> list[int]:
         (frame(b'{"kind": "fine", "value": ' + b"1" * 5000 + b"}"), "crash"),
     ],
 )
-def test_a_child_that_was_taken_over_can_only_send_bytes(hostile: None, data: list[int], reason: str,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_was_taken_over_can_only_send_bytes(
+    hostile: None, data: list[int], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if reason == "time":
         monkeypatch.setattr(sandbox.Limits, "wall_seconds", property(lambda self: 0.5))
     with Sandbox(output_bytes=1 << 20) as box:

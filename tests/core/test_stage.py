@@ -215,7 +215,8 @@ def plugin(tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
 
 
 def test_a_changed_rule_is_never_skipped_and_a_comment_changes_nothing(
-        store: Store, plugin: Callable[[str], Stage]) -> None:
+    store: Store, plugin: Callable[[str], Stage]
+) -> None:
     made = store.build(plugin("def value():\n    return 1\n"))
     told = '"""What."""\n\n\ndef value():  # why\n  """How."""\n\n  return 1\n'
     assert store.build(plugin(told)).key == made.key
@@ -234,7 +235,11 @@ def test_why_names_what_differs(store: Store) -> None:
     changed = dataclasses.replace(WORDS, version=3)
     assert store.why(WORDS, WordsConfig(), {"source": source}) == []
     assert store.why(changed, WordsConfig(most=1.0), {"source": store.build(SOURCE, "b"), "more": source}) == [
-        "version 1 -> 3", "input more", "input source", "config.most: 0.5 -> 1.0"]
+        "version 1 -> 3",
+        "input more",
+        "input source",
+        "config.most: 0.5 -> 1.0",
+    ]
     assert store.why(ROWS) == ["never built"]
     assert store.why(WORDS, {"lower": True, "most": 0.5}, {"source": source}) == ["config"]
 
@@ -312,13 +317,15 @@ def test_a_torn_log_costs_work_and_never_truth(tmp_path: Path, damage: str) -> N
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     middle = len(b"".join(lines[:3]))
-    path.write_bytes({
-        "cut": whole[: middle + 40],
-        "flip": whole[: middle + 76] + bytes([whole[middle + 76] ^ 1]) + whole[middle + 77 :],
-        "zeros": whole[:middle] + bytes(500),
-        "text": whole[:middle] + b"x" * 300 + b"\n" + whole[middle:],
-        "line": whole[:middle] + b"\n" + whole[middle:],
-    }[damage])
+    path.write_bytes(
+        {
+            "cut": whole[: middle + 40],
+            "flip": whole[: middle + 76] + bytes([whole[middle + 76] ^ 1]) + whole[middle + 77 :],
+            "zeros": whole[:middle] + bytes(500),
+            "text": whole[:middle] + b"x" * 300 + b"\n" + whole[middle:],
+            "line": whole[:middle] + b"\n" + whole[middle:],
+        }[damage]
+    )
     CALLS.clear()
     assert list(context.each("abcdef", key=str, work=loud)) == expected
     assert CALLS == ["d", "e", "f"]
@@ -346,8 +353,10 @@ def test_progress_is_told_also_of_what_was_done_before(tmp_path: Path) -> None:
             list(context.each("abc", key=str, work=loud, batch=2, unit="letters"))
     finally:
         end()
-    once = [("bare", name, value, "letters") for name, value in
-            [("total", 3.0), ("progress", 0.0), ("progress", 2.0), ("progress", 3.0)]]
+    once = [
+        ("bare", name, value, "letters")
+        for name, value in [("total", 3.0), ("progress", 0.0), ("progress", 2.0), ("progress", 3.0)]
+    ]
     assert seen == once * 2
 
 
@@ -436,8 +445,16 @@ def test_files_are_checked_when_they_are_opened(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "expected JSON"), (b"\0" * 100, "expected JSON"), (b"\xff\xfe", "expected JSON"), (b"[]", "a manifest"),
-     (b"{}", "a manifest"), (b"[" * 100_000, "expected JSON"), (b'{"format": 1}', "seal"), (b"null", "a manifest")],
+    [
+        (b"", "expected JSON"),
+        (b"\0" * 100, "expected JSON"),
+        (b"\xff\xfe", "expected JSON"),
+        (b"[]", "a manifest"),
+        (b"{}", "a manifest"),
+        (b"[" * 100_000, "expected JSON"),
+        (b'{"format": 1}', "seal"),
+        (b"null", "a manifest"),
+    ],
 )
 def test_an_unreadable_manifest_is_an_error_and_a_build_makes_it_anew(store: Store, content: bytes, says: str) -> None:
     made = words(store)
@@ -625,8 +642,9 @@ def test_prune_lets_others_build(store: Store) -> None:
     assert not work.exists()
 
 
-def test_removal_that_dies_half_way_leaves_nothing_that_looks_whole(store: Store,
-                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removal_that_dies_half_way_leaves_nothing_that_looks_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from whelm.core import stage as module
 
     made = words(store)

@@ -13,8 +13,12 @@ from tests.endpoint import Endpoint
 from whelm.core.errors import ConfigError, RemoteError
 from whelm.generate.remote import Message, RemoteGenerator, is_loopback
 
-PROMPT = [Message("user", "Evidence:\n[1] The ferry leaves at 7:40.\n[2] A bicycle costs 4 euros.\n"
-                          "Question: When does the ferry leave?")]
+PROMPT = [
+    Message(
+        "user",
+        "Evidence:\n[1] The ferry leaves at 7:40.\n[2] A bicycle costs 4 euros.\nQuestion: When does the ferry leave?",
+    )
+]
 KEY = "sk-very-secret-0123456789"
 
 
@@ -117,8 +121,19 @@ def test_a_missing_key_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         RemoteGenerator("http://127.0.0.1:1/v1", "small", key_env="MY_KEY")
 
 
-@pytest.mark.parametrize("url", ["ftp://x/v1", "127.0.0.1:8000", "http://", "http://h:99999999/v1", "http://h/v1?a=1",
-                                 "http://user:pass@h/v1", "http://h\n/v1", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x/v1",
+        "127.0.0.1:8000",
+        "http://",
+        "http://h:99999999/v1",
+        "http://h/v1?a=1",
+        "http://user:pass@h/v1",
+        "http://h\n/v1",
+        "",
+    ],
+)
 def test_bad_addresses(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         RemoteGenerator(url, "small")

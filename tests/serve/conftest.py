@@ -118,5 +118,12 @@ def start() -> Iterator[Callable[..., str]]:
 @pytest.fixture
 def small() -> Limits:
     """Bounds that a test reaches quickly."""
-    return Limits(threads=1, waiting=1, body_bytes=20_000, question_characters=500, embedded_texts=3,
-                  embedded_characters=100, document_characters=300)
+    return Limits(
+        threads=1,
+        waiting=1,
+        body_bytes=20_000,
+        question_characters=500,
+        embedded_texts=3,
+        embedded_characters=100,
+        document_characters=300,
+    )

@@ -104,8 +104,13 @@ def test_safety_headers(address: str, path: str) -> None:
 
 def test_token(start: Callable[..., str], assistant) -> None:
     url = start(assistant, token="a-long-enough-token")
-    for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer wrong"},
-                    {"Authorization": "Basic a-long-enough-token"}, {b"Authorization": "Bearer tökén".encode()}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic a-long-enough-token"},
+        {b"Authorization": "Bearer tökén".encode()},
+    ):
         for path in DATA_PATHS:
             assert get(url + path, headers=headers).status_code == 401
         assert post(url, headers=headers).status_code == 401
@@ -155,10 +160,21 @@ def test_a_length_that_is_no_number_or_out_of_all_bounds(address: str) -> None:
         assert answer.split()[1] in (b"400", b"413")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'{"messages": "x"}', b"\xff\xfe", b"null",
-                                  b'{"messages": [{"role": "user", "content": 3}]}',
-                                  b'{"messages": [{"role": "user", "content": "a"}], "mode": "sing"}',
-                                  b'{"messages": [{"role": "user", "content": "a"}], "n": 2}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b'{"messages": "x"}',
+        b"\xff\xfe",
+        b"null",
+        b'{"messages": [{"role": "user", "content": 3}]}',
+        b'{"messages": [{"role": "user", "content": "a"}], "mode": "sing"}',
+        b'{"messages": [{"role": "user", "content": "a"}], "n": 2}',
+    ],
+)
 def test_bodies_that_are_no_request(address: str, body: bytes) -> None:
     response = post_bytes(address, body)
     assert response.status_code == 400

@@ -41,8 +41,9 @@ def test_chat(client: openai.OpenAI, assistant) -> None:
 
 def test_stream(client: openai.OpenAI) -> None:
     whole = client.chat.completions.create(model="island", messages=[{"role": "user", "content": QUESTION}])
-    chunks = list(client.chat.completions.create(
-        model="island", messages=[{"role": "user", "content": QUESTION}], stream=True))
+    chunks = list(
+        client.chat.completions.create(model="island", messages=[{"role": "user", "content": QUESTION}], stream=True)
+    )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole.choices[0].message.content
     assert len(chunks) >= 4
     assert chunks[0].choices[0].delta.role == "assistant"
@@ -53,17 +54,25 @@ def test_stream(client: openai.OpenAI) -> None:
 
 
 def test_stream_with_usage(client: openai.OpenAI) -> None:
-    chunks = list(client.chat.completions.create(
-        model="island", messages=[{"role": "user", "content": QUESTION}], stream=True,
-        stream_options={"include_usage": True}))
+    chunks = list(
+        client.chat.completions.create(
+            model="island",
+            messages=[{"role": "user", "content": QUESTION}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
     assert chunks[-1].choices == []
     assert chunks[-1].usage.total_tokens > 0
     assert chunks[-2].choices[0].delta.citations
 
 
 def test_refusal_is_an_answer(client: openai.OpenAI) -> None:
-    message = client.chat.completions.create(
-        model="island", messages=[{"role": "user", "content": "Who reigns in Sweden?"}]).choices[0].message
+    message = (
+        client.chat.completions.create(model="island", messages=[{"role": "user", "content": "Who reigns in Sweden?"}])
+        .choices[0]
+        .message
+    )
     assert message.content == NOT_SUPPORTED
     assert message.citations == []
 
@@ -71,12 +80,16 @@ def test_refusal_is_an_answer(client: openai.OpenAI) -> None:
 def test_the_message_list_is_the_conversation(client: openai.OpenAI, assistant) -> None:
     first = client.chat.completions.create(model="island", messages=[{"role": "user", "content": QUESTION}])
     content = first.choices[0].message.content
-    client.chat.completions.create(model="island", extra_body={"mode": "quote"}, messages=[
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": QUESTION},
-        {"role": "assistant", "content": content},
-        {"role": "user", "content": [{"type": "text", "text": "and parking?"}]},
-    ])
+    client.chat.completions.create(
+        model="island",
+        extra_body={"mode": "quote"},
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": QUESTION},
+            {"role": "assistant", "content": content},
+            {"role": "user", "content": [{"type": "text", "text": "and parking?"}]},
+        ],
+    )
     question, conversation, mode = assistant.asked[-1]
     assert (question, mode) == ("and parking?", "quote")
     # the client sent text alone: which documents it came from is remembered here
@@ -125,6 +138,9 @@ def test_a_token_as_key(start: Callable[..., str], assistant) -> None:
 def test_an_error_within_a_stream_is_raised(client: openai.OpenAI, assistant) -> None:
     assistant.raises = RuntimeError("secret inner words")
     with pytest.raises(openai.APIError) as caught:
-        list(client.chat.completions.create(
-            model="island", messages=[{"role": "user", "content": QUESTION}], stream=True))
+        list(
+            client.chat.completions.create(
+                model="island", messages=[{"role": "user", "content": QUESTION}], stream=True
+            )
+        )
     assert "secret" not in str(caught.value)

@@ -70,8 +70,9 @@ def test_a_citation_opens_its_passage(page: Any, assistant) -> None:
     sync_api.expect(mark).to_be_in_viewport()
     sync_api.expect(page.locator("#panel-title")).to_have_text("Ferry")
     assert page.locator("#panel-text").inner_text() == assistant.documents["trips/ferry & bus.md"].text
-    colours = mark.evaluate("node => [getComputedStyle(node).backgroundColor, "
-                            "getComputedStyle(node.parentNode).backgroundColor]")
+    colours = mark.evaluate(
+        "node => [getComputedStyle(node).backgroundColor, getComputedStyle(node.parentNode).backgroundColor]"
+    )
     assert colours[0] != colours[1]
     assert turn.locator(".cite").get_attribute("aria-expanded") == "true"
     page.keyboard.press("Escape")
@@ -171,10 +172,13 @@ def test_another_page_reads_nothing(browser: Any, address: str, start: Callable[
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(other + "/health")
-        read = page.evaluate("""async (url) => { const found = [];
+        read = page.evaluate(
+            """async (url) => { const found = [];
             for (const mode of ["cors", "no-cors"]) {
               try { found.push(await (await fetch(url, { mode })).text()); } catch { found.push(""); } }
-            return found.join(""); }""", f"{address}/documents/parking.html")
+            return found.join(""); }""",
+            f"{address}/documents/parking.html",
+        )
     assert read == ""
 
 

@@ -35,6 +35,9 @@ __all__ = ["Answerer", "AnswerSettings", "Candidate"]
 Mode = Literal["auto", "quote", "write"]
 MAX_QUESTION_CHARACTERS = 20_000
 _SURELY_NEW, _SURELY_FOLLOWS = 0.1, 0.5  # probability that a question follows up the one before
+_QUOTED = 3  # passages that sentences are quoted from
+_SENTENCES, _SENTENCE = 12, 240  # sentences of a passage, and characters of each, that the encoder compares
+_COSINE = 1.5  # weight of the encoder's cosine of a sentence beside its fit
 _ENCODER = "minilm-l6"  # whose cosines the reader was taught with
 
 
@@ -44,8 +47,10 @@ class AnswerSettings:
 
     threshold: float = 0.5
     """Probability below which nothing is answered"""
-    candidates: int = 24
-    """Chunks that are read for one question"""
+    candidates: int = 60
+    """Chunks of the search that are weighed for one question"""
+    read: int = 8
+    """The most promising of them, which are read"""
     use: str = "quote"
     """What `auto` does: quote or write"""
 
@@ -63,15 +68,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What was found for one question, column by column, in the order of the search."""
+class _Found:
+    """What was found for one question, best first; the first `len(readings)` were read."""
 
     hits: list[Hit]
     documents: dict[str, Document]
     chunks: list[Chunk]
-    bm25: list[float]
-    cosines: list[float]
     readings: list[Reading]
+    rows: NDArray[np.float64]  # the features of the ranking
 
 
 class Answerer:
@@ -116,7 +120,7 @@ class Answerer:
             )
         text, candidates = self._understood(question, conversation, hidden)
         hits = tuple(replace(c.hit, score=c.score) for c in candidates[:k])
-        probability = sureness([c.reading for c in candidates])
+        probability = _sure(candidates)
         answer = Answer(question, hits=hits, probability=probability, standalone=text if text != question else "")
         if candidates and probability >= self.settings.threshold:
             answer = self._supported(answer, text, candidates, self._mode(mode))
@@ -135,23 +139,33 @@ class Answerer:
         if understood.probability >= _SURELY_FOLLOWS:
             return understood.standalone, followed
         plain = self.candidates(question, hidden=hidden)
-        surer = sureness([c.reading for c in followed]) > sureness([c.reading for c in plain])
+        surer = _sure(followed) > _sure(plain)
         return (understood.standalone, followed) if surer else (question, plain)
 
     def ranking_rows(self, question: str) -> tuple[NDArray[np.float64], list[Hit]]:
         """The features of the candidates, float [C, FEATURES], to fit the final ranking."""
-        found = self._read(question, ())
-        return self._features(question, found), found.hits
+        found = self._find(question, ())
+        return found.rows, found.hits
 
     def candidates(self, question: str, *, hidden: Collection[str] = (), search: str = "") -> list[Candidate]:
-        """The chunks that were found and read, best first; `search` is what to search for, if not the question."""
-        read = self._read(question, hidden, search)
-        order = self.ranking.scores(self._features(question, read))
-        found = [
-            Candidate(hit, chunk, read.documents[hit.document], _text(read.documents, chunk), reading, float(score))
-            for hit, chunk, reading, score in zip(read.hits, read.chunks, read.readings, order, strict=True)
+        """The chunks that were found, best first; `search` is what to search for, if not the question."""
+        found = self._find(question, hidden, search)
+        scores = self.ranking.scores(found.rows)
+        unread = Reading(0.0, 0, 0, 0.0)
+        candidates = [
+            Candidate(
+                hit,
+                chunk,
+                found.documents[hit.document],
+                _text(found.documents, chunk),
+                found.readings[place] if place < len(found.readings) else unread,
+                float(score),
+            )
+            for place, (hit, chunk, score) in enumerate(zip(found.hits, found.chunks, scores, strict=True))
         ]
-        return sorted(found, key=lambda c: (-c.score, c.chunk.id))
+        # what was not read stays behind what was
+        read, rest = candidates[: len(found.readings)], candidates[len(found.readings) :]
+        return sorted(read, key=lambda c: (-c.score, c.chunk.id)) + rest
 
     # --- what a server and an evaluation need ------------------------------------------------------------------
 
@@ -200,36 +214,46 @@ class Answerer:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _read(self, question: str, hidden: Collection[str], search: str = "") -> _Read:
-        """The best of the search, and what the reader says of each."""
+    def _find(self, question: str, hidden: Collection[str], search: str = "") -> _Found:
+        """Search, weigh without reading, then read the most promising."""
         wanted = self.settings.candidates
         ranking = self.retriever.ranking(search or question, wanted + (20 if hidden else 0))
         places = [i for i, hit in enumerate(ranking.hits) if hit.document not in hidden][:wanted]
         hits = [ranking.hits[i] for i in places]
         documents = {hit.document: self.index.document(hit.document) for hit in hits}
+        bm25 = ranking.text[places]
+        cosines = np.nan_to_num(ranking.dense[places])
+        rows = self._features(question, [documents[hit.document] for hit in hits], cosines, bm25)
+        order = np.argsort(-self.ranking.scores(rows), kind="stable")
+        hits, rows = [hits[i] for i in order], rows[order]
         chunks = [self.index.chunk(hit.chunk) for hit in hits]
-        bm25 = [float(ranking.text[i]) for i in places]
-        cosines = [float(np.nan_to_num(ranking.dense[i])) for i in places]
         of_encoder = self.retriever.embedder_name == _ENCODER
         passages = [
             Passage(
-                _text(documents, chunk), _title(documents[chunk.document], chunk), score, cosine if of_encoder else None
+                _text(documents, chunk),
+                _title(documents[chunk.document], chunk),
+                float(bm25[i]),
+                float(cosines[i]) if of_encoder else None,
             )
-            for chunk, score, cosine in zip(chunks, bm25, cosines, strict=True)
+            for i, chunk in zip(order[: self.settings.read], chunks, strict=False)
         ]
-        return _Read(hits, documents, chunks, bm25, cosines, self.reader.read(question, passages, self.language))
+        readings = self.reader.read(question, passages, self.language)
+        if readings:
+            rows[:, 0] = min(reading.score for reading in readings)
+            rows[: len(readings), 0] = [reading.score for reading in readings]
+        return _Found(hits, documents, chunks, readings, rows)
 
-    def _features(self, question: str, read: _Read) -> NDArray[np.float64]:
+    def _features(
+        self, question: str, documents: Sequence[Document], cosines: NDArray[np.float64], bm25: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         analyzer = analyzer_for(self.language)
-        found = [read.documents[hit.document] for hit in read.hits]
         return features(
             frozenset(analyzer.tokens(question)),
-            [reading.score for reading in read.readings],
-            read.cosines,
-            read.bm25,
+            cosines,
+            bm25,
             self.prominence,
-            found,
-            [frozenset(analyzer.tokens(document.title.rsplit(".", 1)[-1])) for document in found],
+            documents,
+            [frozenset(analyzer.tokens(document.title.rsplit(".", 1)[-1])) for document in documents],
         )
 
     def _mode(self, mode: Mode) -> str:
@@ -247,15 +271,34 @@ class Answerer:
         return replace(answer, answer=text, supported=True, mode="quote", citations=tuple(quotes))
 
     def _quotes(self, question: str, candidates: list[Candidate]) -> list[Citation]:
-        """Up to three sentences: the best passage's own, then of others that are nearly as sure."""
-        best = candidates[:4]
+        """Up to three sentences of the best passages."""
+        best = [c for c in candidates[:_QUOTED] if c.reading.end > c.reading.start]
         passages = [Passage(c.text, _title(c.document, c.chunk)) for c in best]
         _, sentences = self.reader.signals.rows_and_sentences(question, passages, self.language)
         quotable = [
-            Quotable(c.text, spans, fits, c.reading.start, c.reading.end, c.reading.probability)
+            Quotable(
+                c.text,
+                frozenset(h.casefold() for h in (c.document.title, *c.chunk.headings)),
+                spans,
+                fits + self._sentence_cosines(question, c.text, spans),
+                c.score,
+            )
             for c, (spans, fits) in zip(best, sentences, strict=True)
         ]
-        return [_citation(candidates[i], start, end) for i, start, end in choose_quotes(quotable)]
+        return [_citation(best[i], start, end) for i, start, end in choose_quotes(quotable)]
+
+    def _sentence_cosines(
+        self, question: str, text: str, spans: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32] | float:
+        """What the encoder says of each sentence, if it searches here: float32 [sentences]."""
+        encoder = self.reader.encoder
+        if encoder is None or self.retriever.embedder_name != _ENCODER or not spans:
+            return 0.0
+        texts = [question, *(text[start : min(end, start + _SENTENCE)] for start, end in spans[:_SENTENCES])]
+        vectors = encoder.embed(texts, "query")
+        cosines = np.full(len(spans), -1.0, np.float32)
+        cosines[: len(texts) - 1] = vectors[1:] @ vectors[0]
+        return _COSINE * cosines
 
     def _written(self, answer: Answer, question: str, candidates: list[Candidate]) -> Answer:
         assert self.generator is not None
@@ -277,6 +320,10 @@ class Answerer:
         return replace(
             answer, answer=written.text, supported=True, mode="write", citations=tuple(cited), evidence_cut=cut
         )
+
+
+def _sure(candidates: Sequence[Candidate]) -> float:
+    return sureness([c.reading for c in candidates if c.reading.end > c.reading.start])
 
 
 def _title(document: Document, chunk: Chunk) -> str:

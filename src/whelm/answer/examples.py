@@ -45,9 +45,9 @@ def in_test_fold(set_id: str) -> bool:
     return int(hashlib.sha256(set_id.encode()).hexdigest(), 16) % 5 == 0
 
 
-def fold_of(group: str, num_folds: int = 5) -> int:
-    """A fold for cross-validation, by group."""
-    return int(fraction("answer/fold", group) * num_folds)
+def fold_of(group: str, num_folds: int = 5, purpose: str = "answer/fold") -> int:
+    """A fold by group. Folds within folds need a purpose of their own, or the inner ones would be empty."""
+    return int(fraction(purpose, group) * num_folds)
 
 
 def examples_of(sets: Iterable[GroundedSet | Mapping[str, Any]], follow_ups: bool = True) -> list[ReadingExample]:

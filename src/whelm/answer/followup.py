@@ -125,8 +125,9 @@ def understand(question: str, conversation: Conversation | None, language: str =
         hint = _words(_context(turns, analyzer, HINT_WORDS), analyzer)
         return FollowUp(question, question, " ".join([question] * 3 + [hint] + [question] * 2), probability)
     context = _context(turns, analyzer, MAX_ANSWER_WORDS)
-    return FollowUp(question, f"{context} {question}", f"{question} {context} {question}", probability,
-                    turns[-1].documents)
+    return FollowUp(
+        question, f"{context} {question}", f"{question} {context} {question}", probability, turns[-1].documents
+    )
 
 
 def _probability(question: str, last: Turn, analyzer: Analyzer) -> float:

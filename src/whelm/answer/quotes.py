@@ -1,12 +1,16 @@
 """Which sentences are quoted: the best supported ones, up to three, from one passage or several.
 
-The surest passage gives its best sentences; another passage joins when it is nearly as sure, so that what contradicts
-stands side by side. A sentence that only announces ("do as follows:") takes what follows with it; one that is very
-short takes its neighbour. Spans never overlap and come passage by passage, in the order of the text.
+    s = fit (shared and near words, static vectors) + cosine of question and sentence - distance of its passage
+
+The fit and, where there is an encoder, the cosine say how well a sentence answers; the distance of its passage's score
+from the best one's keeps to the passages that rank high, yet lets what contradicts stand side by side. The first
+quotation is of the best passage. Headings and questions (of a list of questions and answers) are never quoted for
+themselves; a sentence that only announces ("do as follows:") takes what follows with it. Spans never overlap.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,60 +20,65 @@ from numpy.typing import NDArray
 __all__ = ["Quotable", "choose_quotes"]
 
 MOST = 3
-_SECOND = 0.8  # of the best sentence's fit, for a further one of the same passage
-_OTHER = 0.75  # of the surest passage's probability, for another passage
-_SHORT = 40
+_PASSAGE = 0.12  # a point of a passage's score against one of a sentence's
+_ENOUGH = 0.7  # of the best sentence, for a further one
 _LONGEST = 900
+_HEADING = re.compile(r"^(?:#{1,6}\s|[\d.]+\s+[A-Z][^.]*$|[=\-~^]{3,}$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Quotable:
-    """A passage that was read: its sentences with how well each fits, and how sure the reader is of it."""
+    """A passage that was read: its sentences, how well each fits, and the passage's score in the ranking."""
 
     text: str
+    headings: frozenset[str]
     spans: Sequence[tuple[int, int]]
     fits: NDArray[np.float32]
-    start: int  # the reader's own span
-    end: int
-    probability: float
+    score: float
 
 
 def choose_quotes(passages: Sequence[Quotable]) -> list[tuple[int, int, int]]:
     """(passage, start, end) of each quotation, the best passage's first; passages come best first."""
-    if not passages:
-        return []
-    first = passages[0]
-    chosen = _of_passage(first, MOST)
-    quotes = [(0, start, end) for start, end in chosen]
-    for place, passage in enumerate(passages[1:4], start=1):
-        if len(quotes) < MOST and passage.probability >= _OTHER * first.probability and passage.probability >= 0.5:
-            quotes += [(place, start, end) for start, end in _of_passage(passage, 1)]
-    return quotes[:MOST]
+    scored = [
+        (float(fit) - _PASSAGE * (passages[0].score - passage.score), place, number)
+        for place, passage in enumerate(passages)
+        for number, fit in enumerate(passage.fits)
+        if _quotable(passage, number)
+    ]
+    own = [entry for entry in scored if entry[1] == 0]
+    if not own:
+        return [(0, *passages[0].spans[0])] if passages and passages[0].spans else []
+    first = max(own)
+    picked = {(first[1], first[2])}
+    for score, place, number in sorted(scored, reverse=True):
+        if len(picked) < MOST and score >= _ENOUGH * first[0] and score > 0:
+            picked.add((place, number))
+    quotes: list[tuple[int, int, int]] = []
+    for place in sorted({place for place, _ in picked}):
+        numbers = {number for where, number in picked if where == place}
+        quotes += [(place, start, end) for start, end in _spans(passages[place], numbers)]
+    return quotes
 
 
-def _of_passage(passage: Quotable, most: int) -> list[tuple[int, int]]:
-    spans, fits = list(passage.spans), passage.fits
-    if not spans:
-        return [(passage.start, passage.end)] if passage.end > passage.start else []
-    picked = {i for i, (a, b) in enumerate(spans) if a < passage.end and passage.start < b} or {int(np.argmax(fits))}
-    best = max(float(fits[i]) for i in picked)
-    for i in np.argsort(-fits):
-        if len(picked) >= most:
-            break
-        if fits[i] >= _SECOND * best > 0:
-            picked.add(int(i))
-    for i in sorted(picked):
-        announces = passage.text[spans[i][0] : spans[i][1]].rstrip().endswith((":", "："))
-        if (announces or spans[i][1] - spans[i][0] < _SHORT) and i + 1 < len(spans) and len(picked) < most + 1:
-            picked.add(i + 1)
-    return _joined(passage.text, [spans[i] for i in sorted(picked)])
+def _quotable(passage: Quotable, number: int) -> bool:
+    start, end = passage.spans[number]
+    sentence = passage.text[start:end].strip()
+    bare = sentence.strip("#*_`= ").casefold()
+    return not (
+        bare in passage.headings or _HEADING.match(sentence) or sentence.endswith(("?", "？")) or len(sentence) < 12
+    )
 
 
-def _joined(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbours become one quotation, as long as it stays readable."""
+def _spans(passage: Quotable, numbers: set[int]) -> list[tuple[int, int]]:
+    """The spans in order, neighbours joined; what only announces takes the next sentence with it."""
+    for number in sorted(numbers):
+        start, end = passage.spans[number]
+        if passage.text[start:end].rstrip().endswith((":", "：")) and number + 1 < len(passage.spans):
+            numbers.add(number + 1)
     out: list[tuple[int, int]] = []
-    for start, end in spans:
-        if out and not text[out[-1][1] : start].strip() and end - out[-1][0] <= _LONGEST:
+    for number in sorted(numbers):
+        start, end = passage.spans[number]
+        if out and not passage.text[out[-1][1] : start].strip() and end - out[-1][0] <= _LONGEST:
             out[-1] = (out[-1][0], end)
         else:
             out.append((start, end))

@@ -62,20 +62,19 @@ class FinalRanking:
 
 def features(
     question_words: frozenset[str],
-    logits: Sequence[float],
-    cosines: Sequence[float],
-    bm25: Sequence[float],
+    cosines: NDArray[np.float64],
+    bm25: NDArray[np.float64],
     prominence: Mapping[str, float],
     documents: Sequence[Document],
     title_words: Sequence[frozenset[str]],
 ) -> NDArray[np.float64]:
-    """float [C, FEATURES] of the candidates of one question."""
+    """float [C, FEATURES] of the candidates of one question, before any was read: the reader's column is 0."""
     rows = np.zeros((len(documents), len(FEATURES)))
-    best = max([*bm25, 1e-9])
+    best = max(float(bm25.max(initial=0.0)), 1e-9)
     for i, document in enumerate(documents):
         named = title_words[i]
         share = len(named & question_words) / len(named) if named else 0.0
-        rows[i] = (logits[i], cosines[i], bm25[i] / best, prominence.get(document.id, 0.0), _depth(document), share)
+        rows[i] = (0.0, cosines[i], bm25[i] / best, prominence.get(document.id, 0.0), _depth(document), share)
     return rows
 
 

@@ -48,8 +48,9 @@ def teach_deep(
     if start is not None:
         reader.model.load_state_dict(start.model.state_dict())
     columns = COLUMNS["cosine"]
-    tune = [m for m in marked if fold_of(m.example.group, tune_folds) == 0]
-    taught = [m for m in marked if fold_of(m.example.group, tune_folds) != 0]
+    held = [fold_of(m.example.group, tune_folds, "answer/tune") == 0 for m in marked]
+    tune = [m for m, own in zip(marked, held, strict=True) if own]
+    taught = [m for m, own in zip(marked, held, strict=True) if not own]
     if not tune or not taught:
         tune = taught = list(marked)  # a handful of groups: better judged by itself than not at all
     cheap = JointModel.fit(columns, [m.sample(columns) for m in taught])

@@ -17,13 +17,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from whelm.answer.evidence import Shown, chosen, one_line, prompt
 from whelm.core.types import NOT_SUPPORTED, Evidence
-from whelm.generate.remote import Completion, Message
 from whelm.text.analyzer import Analyzer, analyzer_for
 from whelm.text.sentences import sentences
+
+if TYPE_CHECKING:
+    from whelm.generate.remote import Completion, Message
 
 __all__ = ["Dropped", "Writer", "WrittenAnswer", "check_answer", "write_answer"]
 
@@ -123,11 +125,14 @@ def write_answer(
     shown = chosen(evidence)
     if not shown.evidence:
         return WrittenAnswer(evidence_cut=shown.cut)
+    from whelm.generate.remote import Message  # an assistant that only quotes starts without an HTTP client
+
     messages = [Message(role, content) for role, content in prompt(question, shown, labels)]
     completion = generator.complete(messages, max_tokens=MAX_TOKENS)
     answer = check_answer(question, completion.text, shown, language=language, labels=labels, supports=supports)
-    return WrittenAnswer(answer.text, answer.supported, answer.citations, answer.dropped, shown.cut, answer.support,
-                         completion.seconds)
+    return WrittenAnswer(
+        answer.text, answer.supported, answer.citations, answer.dropped, shown.cut, answer.support, completion.seconds
+    )
 
 
 def check_answer(
@@ -228,8 +233,10 @@ class _Check:
         if any(denied for _, denied in said) and not any(denied for _, denied in found):
             return "it denies what the lines it cites do not deny"
         for _, denied in said:
-            if denied and any(denied <= others and not denies for others, denies in found) and not any(
-                denied & others for others, denies in found if denies
+            if (
+                denied
+                and any(denied <= others and not denies for others, denies in found)
+                and not any(denied & others for others, denies in found if denies)
             ):
                 return "it denies what the lines it cites affirm"
         affirmed = {word for words, denied in said if not denied for word in words}

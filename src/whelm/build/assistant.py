@@ -273,10 +273,12 @@ class _Recipe:
         mine = self.run.store.identity(INDEX, self._index_config(), {})
         return all(current.manifest["identity"][name] == mine[name] for name in ("version", "code", "config"))
 
+    def _other_language(self) -> bool:
+        """Is what was indexed before in another language than the encoder's?"""
+        return (index := self._current("index")) is not None and _language_of(index) != "en"
+
     def _language(self) -> str:
-        counts = {
-            k.removeprefix("language "): n for k, n in self.made["index"].counts.items() if k.startswith("language ")
-        }
+        return _language_of(self.made["index"])
 
 
 def _language_of(index: Artifact) -> str:

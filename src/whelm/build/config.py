@@ -34,8 +34,8 @@ class AnswerConfig:
 
     false_refusals: float = 0.05
     """Share of answerable questions that may be refused; the threshold is calibrated to it"""
-    candidates: int = 24
-    """Chunks that are read for one question"""
+    candidates: int = 60
+    """Chunks of the search that are weighed for one question"""
 
     def __post_init__(self) -> None:
         if not 0 < self.false_refusals < 1:

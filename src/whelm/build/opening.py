@@ -14,9 +14,9 @@ from whelm.answer.ranking import FinalRanking
 from whelm.answer.reader import Reader
 from whelm.answer.untaught import UntaughtReader
 from whelm.answer.word_weights import FolderWordWeights
+from whelm.answer.write import Writer
 from whelm.build.config import WriterConfig
 from whelm.core.types import Embedder
-from whelm.generate.remote import RemoteGenerator
 from whelm.retrieve.embed import load_embedder
 from whelm.retrieve.index import FolderIndex
 from whelm.retrieve.search import HybridRetriever
@@ -43,9 +43,7 @@ def open_answerer(
     reader_at = paths.get("reader") or paths.get("package-reader")
     reader = Reader.load(reader_at, static=static, encoder=encoder) if reader_at else UntaughtReader(static, encoder)
     reader.signals.weights = FolderWordWeights(index, reader.weights)
-    generator = (
-        RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None) if writer and writer.url else None
-    )
+    generator = _generator(writer) if writer and writer.url else None
     prominence = read_prominence(paths["documents"]) if "documents" in paths else {}
     ranking = (
         FinalRanking.load(reader_at / "ranking.json") if reader_at and (reader_at / "ranking.json").exists() else None
@@ -54,3 +52,9 @@ def open_answerer(
         index, HybridRetriever(index, embedders, search), reader, settings, ranking=ranking,
         prominence=prominence, generator=generator, language=language, name=name,
     )  # fmt: skip
+
+
+def _generator(writer: WriterConfig) -> Writer:
+    from whelm.generate.remote import RemoteGenerator  # an assistant that only quotes starts without an HTTP client
+
+    return RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None)

@@ -19,7 +19,7 @@ HELP = f"""Print what a run measured about itself, and where its page is.
 
 Every number is of the test questions alone, with its 95% interval where there is one.
 
-{example("whelm report --run runs/demo", "whelm report --run runs/demo --json | jq .stages.eval.metrics")}
+{example("whelm report --run runs/demo", "whelm report --run runs/demo --json | jq .stages.evaluation.metrics")}
 """
 
 

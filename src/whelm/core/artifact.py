@@ -122,8 +122,9 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
         for name in (*names, *folders):
             path = Path(at, name)
             if path.is_symlink():
-                raise ArtifactError(f"{path}: expected a plain file, found a link",
-                                    "an artifact holds its own files: copy the file")
+                raise ArtifactError(
+                    f"{path}: expected a plain file, found a link", "an artifact holds its own files: copy the file"
+                )
         for name in names:
             path = Path(at, name)
             relative = path.relative_to(folder).as_posix()

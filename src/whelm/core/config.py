@@ -67,8 +67,9 @@ def resolve(default: Tree, toml_path: Path | str | None = None, sets: Sequence[s
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise ConfigError(f"--set: expected path.to.field=value, found {text!r}",
-                              "write it like --set train.lr=3e-4")
+            raise ConfigError(
+                f"--set: expected path.to.field=value, found {text!r}", "write it like --set train.lr=3e-4"
+            )
         _check_leaf(default, name, f"--set {name}")
         overrides[name] = _Override(value, "--set", f"--set {name}", True)
     tree = _rebuild(default, overrides, "")
@@ -114,8 +115,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(_TOML_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: expected a settings file, cannot read it: {error.strerror}",
-                          "check the path given to --config") from error
+        raise ConfigError(
+            f"{path}: expected a settings file, cannot read it: {error.strerror}", "check the path given to --config"
+        ) from error
     if len(data) > _TOML_BYTES:
         raise ConfigError(f"{path}: expected a settings file of at most {_TOML_BYTES:,} bytes, found more", hint)
     try:
@@ -131,8 +133,10 @@ def _flatten(root: Any, node: Any, table: Mapping[str, Any], prefix: str, origin
         child = _child(root, node, path, f"{origin}: {path}")
         if dataclasses.is_dataclass(child):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{origin}: {path}: expected a table of settings, found {describe(value)}",
-                                  f"write [{path}] and the settings below it")
+                raise ConfigError(
+                    f"{origin}: {path}: expected a table of settings, found {describe(value)}",
+                    f"write [{path}] and the settings below it",
+                )
             yield from _flatten(root, child, value, f"{path}.", origin)
         else:
             yield path, value
@@ -158,8 +162,10 @@ def _child(root: Any, node: Any, path: str, where: str, whole: str = "") -> Any:
     same = [leaf for leaf in known if leaf.rpartition(".")[2] == whole.rpartition(".")[2]]  # right name, wrong group
     beside = [f"{group}.{name}" if group else name for name in names] if whole == path else []
     near = difflib.get_close_matches(whole, same or [*known, *beside], n=1, cutoff=0.0)
-    raise ConfigError(f"{where}: expected the name of a setting, found unknown {path}",
-                      f"did you mean {near[0]}?" if near else "--show-config lists all settings")
+    raise ConfigError(
+        f"{where}: expected the name of a setting, found unknown {path}",
+        f"did you mean {near[0]}?" if near else "--show-config lists all settings",
+    )
 
 
 def _rebuild(node: Any, overrides: Mapping[str, _Override], prefix: str) -> Any:
@@ -175,8 +181,10 @@ def _rebuild(node: Any, overrides: Mapping[str, _Override], prefix: str) -> Any:
             try:
                 changes[field.name] = coerce(override.value, types[field.name], override.is_text)
             except MismatchError as mismatch:
-                raise ConfigError(f"{override.where}: expected {mismatch.expected}, found {mismatch.found}",
-                                  f"for example {path} = {plain(value)!r}, which is the default") from None
+                raise ConfigError(
+                    f"{override.where}: expected {mismatch.expected}, found {mismatch.found}",
+                    f"for example {path} = {plain(value)!r}, which is the default",
+                ) from None
         elif dataclasses.is_dataclass(value):
             changes[field.name] = _rebuild(value, overrides, f"{path}.")
     try:

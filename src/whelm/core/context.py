@@ -116,8 +116,9 @@ class _Results:
         os.ftruncate(self._descriptor, self._end)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self._descriptor)
 
     def __contains__(self, name: str) -> bool:

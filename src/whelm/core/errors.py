@@ -96,6 +96,8 @@ def during(what: str, where: object = "") -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno == 28:
-            raise LimitError(f"no space left on the disk while {what} {where}".strip(),
-                             "free some space, then run the same command again: it continues") from error
+            raise LimitError(
+                f"no space left on the disk while {what} {where}".strip(),
+                "free some space, then run the same command again: it continues",
+            ) from error
         raise

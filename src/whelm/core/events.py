@@ -79,8 +79,9 @@ class EventLog:
         self._unsubscribe = subscribe(self.write)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._unsubscribe:
             self._unsubscribe()
         with self._lock:
@@ -93,8 +94,16 @@ class EventLog:
         value = event.value
         if isinstance(value, float) and not math.isfinite(value):
             value = str(value)  # JSON has no NaN
-        line = json.dumps({"time": round(event.time, 6), "stage": event.stage, "step": event.step,
-                           "name": event.name, "value": value, "unit": event.unit})
+        line = json.dumps(
+            {
+                "time": round(event.time, 6),
+                "stage": event.stage,
+                "step": event.step,
+                "name": event.name,
+                "value": value,
+                "unit": event.unit,
+            }
+        )
         with self._lock:
             if self.error or self._descriptor < 0:
                 return
@@ -110,8 +119,14 @@ def read_events(path: Path | str) -> Iterator[Event]:
         for line in file:
             try:
                 row = json.loads(line)
-                yield Event(float(row["time"]), str(row["stage"]), int(row["step"]), str(row["name"]),
-                            row["value"] if isinstance(row["value"], str) else float(row["value"]), str(row["unit"]))
+                yield Event(
+                    float(row["time"]),
+                    str(row["stage"]),
+                    int(row["step"]),
+                    str(row["name"]),
+                    row["value"] if isinstance(row["value"], str) else float(row["value"]),
+                    str(row["unit"]),
+                )
             except (ValueError, KeyError, TypeError):
                 continue
 

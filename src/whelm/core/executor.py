@@ -42,8 +42,9 @@ class InProcess:
     def __enter__(self) -> InProcess:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def map(self, function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
@@ -72,15 +73,18 @@ class ProcessPool:
     def __enter__(self) -> ProcessPool:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def map(self, function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
         """The function's results, in order; the workers run ahead by a bounded number of items."""
         if getattr(function, "__module__", "") == "__main__":
-            raise ConfigError(f"{function!r} cannot run in another process: it stands in the main program",
-                              "move it into a module that can be imported")
+            raise ConfigError(
+                f"{function!r} cannot run in another process: it stands in the main program",
+                "move it into a module that can be imported",
+            )
         pickled = pickle.dumps(function)
         source = enumerate(items)
         busy: dict[int, tuple[Child, int]] = {}  # reading end -> child and number of its item
@@ -147,8 +151,13 @@ class ProcessPool:
     def _environment(self) -> dict[str, str]:
         # workers share the processors: each with as many threads as there are processors would only wait
         share = str(max(1, threads() // self.workers))
-        return {**os.environ, "OMP_NUM_THREADS": share, "MKL_NUM_THREADS": share, "OPENBLAS_NUM_THREADS": share,
-                "RAYON_NUM_THREADS": share}
+        return {
+            **os.environ,
+            "OMP_NUM_THREADS": share,
+            "MKL_NUM_THREADS": share,
+            "OPENBLAS_NUM_THREADS": share,
+            "RAYON_NUM_THREADS": share,
+        }
 
 
 _HINT = "often memory is short: use fewer workers, or smaller batches"

@@ -95,8 +95,10 @@ def guard_disk(what: str, where: Path | str, permission: bool = False) -> Iterat
                 "free some space, then run the same command again: it continues where it stopped",
             ) from error
         if permission and isinstance(error, OSError) and error.errno in _FORBIDDEN:
-            raise LimitError(f"not allowed to write while {what} {where}: {error.strerror}",
-                             "choose a folder that you may write to, or change its permissions") from error
+            raise LimitError(
+                f"not allowed to write while {what} {where}: {error.strerror}",
+                "choose a folder that you may write to, or change its permissions",
+            ) from error
         raise
 
 

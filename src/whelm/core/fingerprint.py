@@ -143,7 +143,8 @@ def _mentions(source: str, package: str) -> Iterator[str]:
 
 def _is_type_checking(test: ast.expr) -> bool:
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING")
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
 
 
 def _modules_of(name: str, roots: dict[str, Path]) -> Iterator[str]:

@@ -79,8 +79,10 @@ def _acquire(path: Path, wait: bool) -> int:
             os.close(descriptor)
             raise
         if not wait:
-            raise LockedError(f"{path.parent} is in use by process {holder(path) or 'unknown'}",
-                              "wait until that process is done, or stop it")
+            raise LockedError(
+                f"{path.parent} is in use by process {holder(path) or 'unknown'}",
+                "wait until that process is done, or stop it",
+            )
         # no blocking flock: a signal would not end it, Python starts it again
         if stop.wait(_PATIENCE_S):
             raise stop.Interrupted("stopped while waiting for another process")

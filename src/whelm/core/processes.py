@@ -22,8 +22,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["Channel", "Child", "ChildDiedError", "FrameTooLargeError", "FrameTooLateError", "boot", "describe_exit",
-           "wait_readable"]
+__all__ = [
+    "Channel",
+    "Child",
+    "ChildDiedError",
+    "FrameTooLargeError",
+    "FrameTooLateError",
+    "boot",
+    "describe_exit",
+    "wait_readable",
+]
 
 _HEADER = struct.Struct(">Q")
 _BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from whelm.core.processes import boot; boot()"

@@ -35,8 +35,18 @@ Reason = Literal["time", "memory", "output", "crash"]
 
 _PREPARE_S = 60.0  # importing a parser, on a busy machine and a cold disk
 _MESSAGE_CHARACTERS = 2_000
-_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH",
-                     "VIRTUAL_ENV")
+_KEPT_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+)
 
 
 class SandboxError(LimitError):
@@ -69,8 +79,9 @@ class Limits:
 class Sandbox:
     """Children that run functions under limits; threads may call at once, each gets a child of its own."""
 
-    def __init__(self, *, memory_bytes: int = 1 << 30, seconds: float = 20.0, output_bytes: int = 64 << 20,
-                 workers: int = 1) -> None:
+    def __init__(
+        self, *, memory_bytes: int = 1 << 30, seconds: float = 20.0, output_bytes: int = 64 << 20, workers: int = 1
+    ) -> None:
         self.limits = Limits(memory_bytes=memory_bytes, seconds=seconds, output_bytes=output_bytes)
         self.workers = workers
         self._idle: list[_Worker] = []
@@ -79,8 +90,9 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def run(self, function: str, *arguments: Any, limits: Limits | None = None) -> Any:
@@ -148,8 +160,13 @@ class Sandbox:
             worker.child.kill()
 
 
-def run_limited(function: str, arguments: Sequence[Any], memory_bytes: int = 1 << 30, seconds: float = 20.0,
-                output_bytes: int = 64 << 20) -> Any:
+def run_limited(
+    function: str,
+    arguments: Sequence[Any],
+    memory_bytes: int = 1 << 30,
+    seconds: float = 20.0,
+    output_bytes: int = 64 << 20,
+) -> Any:
     """One call in the children that this process keeps for such calls; see `Sandbox.run`."""
     limits = Limits(memory_bytes=memory_bytes, seconds=seconds, output_bytes=output_bytes)
     return _of_this_process().run(function, *arguments, limits=limits)
@@ -184,14 +201,20 @@ class _Worker:
         if function not in self._prepared:
             self._exchange({"prepare": function}, function, _PREPARE_S, 1 << 16)
             self._prepared.add(function)
-        request = {"call": function, "arguments": list(arguments), "memory_bytes": limits.memory_bytes,
-                   "seconds": limits.seconds, "wall_seconds": limits.wall_seconds + 5,
-                   "output_bytes": limits.output_bytes}
+        request = {
+            "call": function,
+            "arguments": list(arguments),
+            "memory_bytes": limits.memory_bytes,
+            "seconds": limits.seconds,
+            "wall_seconds": limits.wall_seconds + 5,
+            "output_bytes": limits.output_bytes,
+        }
         self.calls += 1
         return self._exchange(request, function, limits.wall_seconds, limits.output_bytes + (1 << 16), limits)
 
-    def _exchange(self, request: dict[str, Any], function: str, wall_seconds: float, most_bytes: int,
-                  limits: Limits | None = None) -> Any:
+    def _exchange(
+        self, request: dict[str, Any], function: str, wall_seconds: float, most_bytes: int, limits: Limits | None = None
+    ) -> Any:
         frame = json.dumps(request, allow_nan=False).encode()
         self.usable = False  # until a whole reply is here
         try:
@@ -211,8 +234,11 @@ class _Worker:
             return self._accept(kind, value, function, limits)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             self.usable = False
-            raise SandboxError(f"{function}: expected a JSON reply, found something else ({type(error).__name__})",
-                               _HINTS["crash"], "crash") from None
+            raise SandboxError(
+                f"{function}: expected a JSON reply, found something else ({type(error).__name__})",
+                _HINTS["crash"],
+                "crash",
+            ) from None
 
     def _accept(self, kind: str, value: Any, function: str, limits: Limits | None) -> Any:
         if kind in ("memory", "output"):
@@ -286,8 +312,14 @@ def _prepare(path: str, functions: dict[str, Callable[..., Any]]) -> bytes:
         module, _, name = path.partition(":")
         functions[path] = getattr(importlib.import_module(module), name)
     except BaseException as error:
-        return _reply("raised", ["ConfigError", f"{path} cannot be imported: {type(error).__name__}: {error}",
-                                 "the function must stand in a module, and its parser must be installed"])
+        return _reply(
+            "raised",
+            [
+                "ConfigError",
+                f"{path} cannot be imported: {type(error).__name__}: {error}",
+                "the function must stand in a module, and its parser must be installed",
+            ],
+        )
     return _reply("fine", None)
 
 

@@ -54,8 +54,10 @@ class Stage:
     def __post_init__(self) -> None:
         function = inspect.unwrap(self.run)
         if not inspect.isfunction(function) or function.__closure__:
-            raise ConfigError(f"stage {self.name}: expected a plain function, found {function!r}",
-                              "what a closure, a partial or an object holds would be missing in the key")
+            raise ConfigError(
+                f"stage {self.name}: expected a plain function, found {function!r}",
+                "what a closure, a partial or an object holds would be missing in the key",
+            )
 
 
 class Store:
@@ -225,8 +227,10 @@ class Store:
             try:
                 manifest = json.loads(json.dumps(body, allow_nan=False))  # sealed as it will be read
             except (TypeError, ValueError) as error:
-                raise ArtifactError(f"stage {stage.name}: counts and metrics must be finite numbers: {error}",
-                                    "leave out a metric that could not be measured") from error
+                raise ArtifactError(
+                    f"stage {stage.name}: counts and metrics must be finite numbers: {error}",
+                    "leave out a metric that could not be measured",
+                ) from error
             manifest["seal"] = artifacts.seal(manifest)
             write_atomic(context.out / MANIFEST, json.dumps(manifest, indent=1))
 

@@ -21,8 +21,11 @@ _flag = threading.Event()
 class Interrupted(BaseException):
     """The work was asked to stop and has saved what it had: the same command continues it."""
 
-    def __init__(self, message: str = "stopped on request; what was done is saved",
-                 hint: str = "run the same command again: it continues") -> None:
+    def __init__(
+        self,
+        message: str = "stopped on request; what was done is saved",
+        hint: str = "run the same command again: it continues",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -177,13 +177,7 @@ _HOW_TO = {
     "retrieve": "get", "instantiate": "create",
 }  # fmt: skip
 _VERBS = frozenset(
-    """add append apply attach build calculate call cancel change check clear close combine compare compute configure connect convert copy count
-    create decode decompress define delete determine disable display download enable encode escape evaluate execute export extract fetch fill
-    filter find flush format generate get group handle import increase initialize insert install instantiate invert iterate join list load lock
-    locate log make match measure merge move normalize obtain open order override parse pause perform pop prevent print process produce protect
-    raise read receive record recursively reduce register remove rename reorder repeat replace report request reset resolve restore retrieve
-    return reverse rotate round run save search send set show shut shuffle sort specify split start stop store strip suppress swap terminate
-    test transform translate truncate turn unpack update upgrade upload use validate verify wait walk wrap write yield""".split()
+    ["add", "append", "apply", "attach", "build", "calculate", "call", "cancel", "change", "check", "clear", "close", "combine", "compare", "compute", "configure", "connect", "convert", "copy", "count", "create", "decode", "decompress", "define", "delete", "determine", "disable", "display", "download", "enable", "encode", "escape", "evaluate", "execute", "export", "extract", "fetch", "fill", "filter", "find", "flush", "format", "generate", "get", "group", "handle", "import", "increase", "initialize", "insert", "install", "instantiate", "invert", "iterate", "join", "list", "load", "lock", "locate", "log", "make", "match", "measure", "merge", "move", "normalize", "obtain", "open", "order", "override", "parse", "pause", "perform", "pop", "prevent", "print", "process", "produce", "protect", "raise", "read", "receive", "record", "recursively", "reduce", "register", "remove", "rename", "reorder", "repeat", "replace", "report", "request", "reset", "resolve", "restore", "retrieve", "return", "reverse", "rotate", "round", "run", "save", "search", "send", "set", "show", "shut", "shuffle", "sort", "specify", "split", "start", "stop", "store", "strip", "suppress", "swap", "terminate", "test", "transform", "translate", "truncate", "turn", "unpack", "update", "upgrade", "upload", "use", "validate", "verify", "wait", "walk", "wrap", "write", "yield"]
 )
 
 
@@ -251,7 +245,7 @@ def _number(document: Document, sentence: str, start: int, end: int, position: i
     if not match or len(sentence) > 220 or _COUNTED.search(sentence[: match.start()]):
         return
     content = _content(document, sentence[: match.start()] + " " + sentence[match.end() :])
-    if 2 <= len(content):
+    if len(content) >= 2:
         unit = {"%": "percent"}.get(match["unit"], match["unit"])
         yield "number", f"How many {unit} {' '.join(content[:6])}?", start, end
 

@@ -88,11 +88,16 @@ class RemoteGenerator:
         self.max_response_bytes = max_response_bytes
         self._transport = transport
         if not model.strip():
-            raise ConfigError("the writer needs the name of a model, found none",
-                              "name one that the endpoint serves, such as --writer-model NAME")
+            raise ConfigError(
+                "the writer needs the name of a model, found none",
+                "name one that the endpoint serves, such as --writer-model NAME",
+            )
         if timeout_s <= 0 or retries < 0 or max_response_bytes <= 0:
-            raise ConfigError("timeout_s and max_response_bytes must be above 0 and retries not below 0, found "
-                              f"{timeout_s}, {max_response_bytes} and {retries}", "leave them at their defaults")
+            raise ConfigError(
+                "timeout_s and max_response_bytes must be above 0 and retries not below 0, found "
+                f"{timeout_s}, {max_response_bytes} and {retries}",
+                "leave them at their defaults",
+            )
         self._key()  # a missing key is a mistake to hear of now, not at the first question
 
     def __repr__(self) -> str:
@@ -138,9 +143,11 @@ class RemoteGenerator:
             return ""
         key = os.environ.get(self.key_env, "").strip()
         if not key or not key.isascii() or not key.isprintable():
-            raise ConfigError(f"expected the endpoint's key in the environment variable {self.key_env}, "
-                              f"found {'none' if not key else 'one that no header can carry'}",
-                              f"export {self.key_env}=..., or leave out the key's variable where none is needed")
+            raise ConfigError(
+                f"expected the endpoint's key in the environment variable {self.key_env}, "
+                f"found {'none' if not key else 'one that no header can carry'}",
+                f"export {self.key_env}=..., or leave out the key's variable where none is needed",
+            )
         return key
 
     def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
@@ -197,8 +204,10 @@ class RemoteGenerator:
         async with client.stream(method, f"{self.base_url}/{path}", json=body, headers=headers) as response:
             encoding = response.headers.get("content-encoding", "identity")
             if encoding != "identity":
-                raise RemoteError(f"{self._where} sent a compressed answer ({self._shown(encoding)}) that was not "
-                                  "asked for", "turn off compression at the endpoint or at the proxy before it")
+                raise RemoteError(
+                    f"{self._where} sent a compressed answer ({self._shown(encoding)}) that was not asked for",
+                    "turn off compression at the endpoint or at the proxy before it",
+                )
             content = bytearray()
             async for piece in response.aiter_raw():
                 content += piece
@@ -217,8 +226,10 @@ class RemoteGenerator:
 
     def _unreachable(self, error: Exception) -> RemoteError:
         found = self._shown(str(error)) or type(error).__name__
-        return RemoteError(f"expected {self._where} to answer, found: {found}",
-                           "start it, or correct its address (it ends in /v1 for most); quotations need no endpoint")
+        return RemoteError(
+            f"expected {self._where} to answer, found: {found}",
+            "start it, or correct its address (it ends in /v1 for most); quotations need no endpoint",
+        )
 
     def _refused(self, status: int, content: bytes) -> RemoteError:
         hints = {
@@ -234,8 +245,10 @@ class RemoteGenerator:
 
     def _nonsense(self, expected: str, found: object) -> RemoteError:
         shown = self._shown(found)
-        return RemoteError(f"expected {expected} from {self._where}, found: {shown}",
-                           "check that the address is that of an OpenAI-compatible endpoint (it ends in /v1 for most)")
+        return RemoteError(
+            f"expected {expected} from {self._where}, found: {shown}",
+            "check that the address is that of an OpenAI-compatible endpoint (it ends in /v1 for most)",
+        )
 
     def _shown(self, found: object) -> str:
         """An excerpt fit for a message: one line, printable, short, without the key."""
@@ -251,8 +264,9 @@ def _completion(answer: Any, where: str) -> tuple[str, str]:
     message = choice.get("message") if isinstance(choice, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):  # some endpoints answer in parts
-        content = "".join(part["text"] for part in content
-                          if isinstance(part, dict) and isinstance(part.get("text"), str))
+        content = "".join(
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
     if not isinstance(content, str):
         keys = sorted(map(str, answer))[:8] if isinstance(answer, dict) else type(answer).__name__
         raise RemoteError(f"expected choices[0].message.content to be text from {where}, found {_excerpt(keys)}", hint)

@@ -56,7 +56,7 @@ class ChunkConfig:
             raise ConfigError(
                 f"chunk sizes must rise, 0 < smallest <= target <= maximum <= parent; found smallest={self.smallest}, "
                 f"target={self.target}, maximum={self.maximum}, parent={self.parent}",
-                "set the larger ones too, for example --set index.chunks.maximum=1400",
+                "set the larger ones too, for example --set chunks.maximum=1400",
             )
         if not 0.1 <= self.cjk_scale <= 1:
             raise ConfigError(f"cjk_scale must lie in [0.1, 1], found {self.cjk_scale}")

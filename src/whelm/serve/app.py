@@ -61,8 +61,9 @@ def create_app(
         workers.close()
 
     # no generated documentation: its pages load scripts from elsewhere
-    app = FastAPI(title="whelm", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
-                  lifespan=lifespan)
+    app = FastAPI(
+        title="whelm", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     app.add_middleware(Guard, limits=limits, token=token, names=names)
     _add_errors(app)
     _add_page(app)
@@ -113,8 +114,14 @@ class _Desk:
         row: dict[str, Any] = {"document": hit.document, "chunk": hit.chunk, "score": round(float(hit.score), 6)}
         with contextlib.suppress(MissingError, KeyError):
             chunk, document = self.assistant.chunk(hit.chunk), self.assistant.document(hit.document)
-            row |= {"title": document.title, "source": document.source, "headings": list(chunk.headings),
-                    "page": chunk.page, "start": chunk.start, "end": chunk.end}
+            row |= {
+                "title": document.title,
+                "source": document.source,
+                "headings": list(chunk.headings),
+                "page": chunk.page,
+                "start": chunk.start,
+                "end": chunk.end,
+            }
             if with_text:
                 row["text"] = document.text[chunk.start : chunk.end]
         return row
@@ -124,18 +131,29 @@ class _Desk:
         try:
             document = self.assistant.document(document_id)
         except KeyError:
-            raise MissingError(f"there is no document {document_id[:200]!r}",
-                               "an update may have removed it; search for another: POST /v1/search") from None
+            raise MissingError(
+                f"there is no document {document_id[:200]!r}",
+                "an update may have removed it; search for another: POST /v1/search",
+            ) from None
         length, room = len(document.text), self.limits.document_characters
         first = 0
         if length > room:
             middle = (min(start, length) + min(max(end, start), length)) // 2
             first = max(0, min(middle - room // 2, length - room))
         text = document.text[first : first + room]
-        return {"schema": "whelm.document/1", "id": document.id, "title": document.title,
-                "language": document.language, "source": document.source, "format": document.format,
-                "metadata": {str(name): str(value) for name, value in document.metadata.items()},
-                "length": length, "start": first, "end": first + len(text), "text": text}
+        return {
+            "schema": "whelm.document/1",
+            "id": document.id,
+            "title": document.title,
+            "language": document.language,
+            "source": document.source,
+            "format": document.format,
+            "metadata": {str(name): str(value) for name, value in document.metadata.items()},
+            "length": length,
+            "start": first,
+            "end": first + len(text),
+            "text": text,
+        }
 
 
 def _add_openai(app: FastAPI, desk: _Desk) -> None:
@@ -149,8 +167,13 @@ def _add_openai(app: FastAPI, desk: _Desk) -> None:
     @app.get("/v1/models/{name:path}")
     async def one_model(name: str) -> Response:
         if name != desk.assistant.name:
-            return error_response(404, f"expected the model {desk.assistant.name!r}, found {name[:200]!r}",
-                                  "model_not_found", hint="GET /v1/models lists what there is", param="model")
+            return error_response(
+                404,
+                f"expected the model {desk.assistant.name!r}, found {name[:200]!r}",
+                "model_not_found",
+                hint="GET /v1/models lists what there is",
+                param="model",
+            )
         return Json(model())
 
     @app.post("/v1/chat/completions")
@@ -170,14 +193,18 @@ def _add_openai(app: FastAPI, desk: _Desk) -> None:
                     answer, extra = event
                     wanted = (request.stream_options or {}).get("include_usage") is True
                     usage = wire.usage_of(characters, len(answer.answer)) if wanted else None
-                    for chunk in wire.chat_chunks(answer, extra, model=name, created=created, identity=identity,
-                                                  usage=usage):
+                    for chunk in wire.chat_chunks(
+                        answer, extra, model=name, created=created, identity=identity, usage=usage
+                    ):
                         yield _event(chunk)
 
             return StreamingResponse(pieces(), media_type="text/event-stream")
         answer, extra = await desk.work(desk.answer, request)
-        return Json(wire.chat_completion(answer, extra, model=name, prompt_characters=characters, created=created,
-                                         identity=identity))
+        return Json(
+            wire.chat_completion(
+                answer, extra, model=name, prompt_characters=characters, created=created, identity=identity
+            )
+        )
 
     @app.post("/v1/embeddings")
     async def embeddings(request: EmbeddingRequest) -> Response:
@@ -187,13 +214,16 @@ def _add_openai(app: FastAPI, desk: _Desk) -> None:
             raise DataError(f"expected 1 to {limits.embedded_texts} texts, found {len(texts)}", "send fewer at a time")
         longest = max(map(len, texts))
         if longest > limits.embedded_characters:
-            raise DataError(f"expected texts of at most {limits.embedded_characters:,} characters, found one of "
-                            f"{longest:,}", "split it")
+            raise DataError(
+                f"expected texts of at most {limits.embedded_characters:,} characters, found one of {longest:,}",
+                "split it",
+            )
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         vectors = await desk.work(desk.assistant.embed, clean)
         if request.dimensions not in (None, vectors.shape[1]):
-            raise DataError(f"expected dimensions {vectors.shape[1]} or none, found {request.dimensions}",
-                            "leave `dimensions` out")
+            raise DataError(
+                f"expected dimensions {vectors.shape[1]} or none, found {request.dimensions}", "leave `dimensions` out"
+            )
         return Json(wire.embedding_list(vectors, request, desk.assistant.name, sum(map(len, texts))))
 
 
@@ -202,8 +232,14 @@ def _add_search(app: FastAPI, desk: _Desk) -> None:
         query = wire.question_of(query, desk.limits, "query")
         started = time.perf_counter()
         hits = await desk.work(desk.search, query, k)
-        return Json({"schema": "whelm.search/1", "query": query, "hits": hits,
-                     "seconds": round(time.perf_counter() - started, 4)})
+        return Json(
+            {
+                "schema": "whelm.search/1",
+                "query": query,
+                "hits": hits,
+                "seconds": round(time.perf_counter() - started, 4),
+            }
+        )
 
     @app.post("/v1/search")
     async def search(request: SearchRequest) -> Response:
@@ -226,8 +262,11 @@ def _add_page(app: FastAPI) -> None:
     async def page() -> Response:
         return FileResponse(_PAGE / "index.html", media_type="text/html; charset=utf-8")
 
-    kinds = {"app.js": "text/javascript; charset=utf-8", "app.css": "text/css; charset=utf-8",
-             "icon.svg": "image/svg+xml"}
+    kinds = {
+        "app.js": "text/javascript; charset=utf-8",
+        "app.css": "text/css; charset=utf-8",
+        "icon.svg": "image/svg+xml",
+    }
 
     @app.get("/page/{name}")
     async def page_file(name: str) -> Response:
@@ -281,24 +320,41 @@ def _shaped(error: Exception) -> Json:
     if isinstance(error, WhelmError):
         return _of_ours(error)
     if isinstance(error, Busy):
-        return error_response(503, "all workers are busy and the queue is full", "server_busy",
-                              hint="ask again in a moment", headers={"Retry-After": "1"})
+        return error_response(
+            503,
+            "all workers are busy and the queue is full",
+            "server_busy",
+            hint="ask again in a moment",
+            headers={"Retry-After": "1"},
+        )
     if isinstance(error, TimeoutError):
         # told not to try again by itself: what was too slow once still keeps a worker busy
-        return error_response(504, "the answer took too long", "timeout", hint="ask a shorter question, or later",
-                              headers={"x-should-retry": "false"})
+        return error_response(
+            504,
+            "the answer took too long",
+            "timeout",
+            hint="ask a shorter question, or later",
+            headers={"x-should-retry": "false"},
+        )
     if isinstance(error, RequestValidationError):
         first = error.errors()[0] if error.errors() else {}
         where = ".".join(str(part) for part in first.get("loc", ()) if part != "body")
-        return error_response(400, f"{where or 'the request'}: {first.get('msg', 'cannot be read')}",
-                              "invalid_request", param=where or None, hint="send a JSON object with these fields")
+        return error_response(
+            400,
+            f"{where or 'the request'}: {first.get('msg', 'cannot be read')}",
+            "invalid_request",
+            param=where or None,
+            hint="send a JSON object with these fields",
+        )
     if isinstance(error, HTTPException):
         codes = {404: "not_found", 405: "method_not_allowed"}
-        return error_response(error.status_code, str(error.detail), codes.get(error.status_code, "invalid_request"),
-                              headers=error.headers)
+        return error_response(
+            error.status_code, str(error.detail), codes.get(error.status_code, "invalid_request"), headers=error.headers
+        )
     _log.error("a request failed in a way that is a bug", exc_info=error)
-    return error_response(500, "this is a bug of whelm; its log says more", "internal_error",
-                          headers={"x-should-retry": "false"})
+    return error_response(
+        500, "this is a bug of whelm; its log says more", "internal_error", headers={"x-should-retry": "false"}
+    )
 
 
 def _of_ours(error: WhelmError) -> Json:

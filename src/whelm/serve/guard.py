@@ -76,8 +76,12 @@ class Guard:
             body = await asyncio.wait_for(self._body(scope, receive), self._limits.body_seconds)
         except TimeoutError:
             seconds = self._limits.body_seconds
-            body = error_response(408, f"the request was not there whole after {seconds:g} s", "request_timeout",
-                                  hint="send it again, in one go")
+            body = error_response(
+                408,
+                f"the request was not there whole after {seconds:g} s",
+                "request_timeout",
+                hint="send it again, in one go",
+            )
         if isinstance(body, bytes):
             await self._app(scope, _replay(body, receive), send_safely)
         elif body is not None:
@@ -88,24 +92,40 @@ class Guard:
         path = scope["path"]
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return error_response(403, "the Host header does not name this server", "host_not_allowed",
-                                  hint="open it by the address that it printed when it started")
+            return error_response(
+                403,
+                "the Host header does not name this server",
+                "host_not_allowed",
+                hint="open it by the address that it printed when it started",
+            )
         origins = headers.getlist("origin")
         same_origin = [f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower()]
         if any(origin.lower() not in same_origin for origin in origins):
-            return error_response(403, "another web page may not read these documents", "origin_not_allowed",
-                                  hint="use the server's own page, or a client that is no web page")
+            return error_response(
+                403,
+                "another web page may not read these documents",
+                "origin_not_allowed",
+                hint="use the server's own page, or a client that is no web page",
+            )
         site = headers.get("sec-fetch-site", "none")
         to_page = path == "/" and scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not to_page:
-            return error_response(403, "another web page may not read these documents", "origin_not_allowed",
-                                  hint="use the server's own page, or a client that is no web page")
+            return error_response(
+                403,
+                "another web page may not read these documents",
+                "origin_not_allowed",
+                hint="use the server's own page, or a client that is no web page",
+            )
         if self._token and path not in _OPEN_PATHS and not path.startswith("/page/"):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
-                return error_response(401, "this server wants its token", "invalid_api_key",
-                                      hint="send it as `Authorization: Bearer TOKEN`",
-                                      headers={"WWW-Authenticate": "Bearer"})
+                return error_response(
+                    401,
+                    "this server wants its token",
+                    "invalid_api_key",
+                    hint="send it as `Authorization: Bearer TOKEN`",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -141,9 +161,13 @@ class Guard:
 
 
 def _too_long(limit: int) -> Json:
-    return error_response(413, f"expected a request of at most {limit:,} bytes, found a longer one",
-                          "request_too_large", hint="ask a shorter question, or leave out old turns",
-                          headers={"Connection": "close"})
+    return error_response(
+        413,
+        f"expected a request of at most {limit:,} bytes, found a longer one",
+        "request_too_large",
+        hint="ask a shorter question, or leave out old turns",
+        headers={"Connection": "close"},
+    )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

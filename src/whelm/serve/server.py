@@ -69,8 +69,17 @@ def make_server(
         allowed = None if not names else {host, address, *names, *LOOPBACK_NAMES}
     app = create_app(assistant, token=token, names=allowed, limits=limits)
     config = uvicorn.Config(
-        app, http=_Impatient, ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
+        app,
+        http=_Impatient,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
         limit_concurrency=limits.connections,
     )
     return uvicorn.Server(config), bind(address, port)
@@ -88,13 +97,18 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise LimitError(f"expected port {port} of {host} to be free, found it in use",
-                             "stop what uses it, or choose another: --port 0 takes any free one") from error
+            raise LimitError(
+                f"expected port {port} of {host} to be free, found it in use",
+                "stop what uses it, or choose another: --port 0 takes any free one",
+            ) from error
         if error.errno == errno.EACCES:
-            raise LimitError(f"expected leave to use port {port}, found none",
-                             "choose a port above 1023, such as --port 8000") from error
-        raise LimitError(f"cannot listen on {host} port {port}: {error.strerror}",
-                         "choose an address of this machine, such as 127.0.0.1") from error
+            raise LimitError(
+                f"expected leave to use port {port}, found none", "choose a port above 1023, such as --port 8000"
+            ) from error
+        raise LimitError(
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            "choose an address of this machine, such as 127.0.0.1",
+        ) from error
     return listener
 
 
@@ -112,19 +126,24 @@ def _resolved(host: str, port: int) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"expected an address of this machine, found {host!r}",
-                          "use 127.0.0.1, or 0.0.0.0 with a token for the whole network") from error
+        raise ConfigError(
+            f"expected an address of this machine, found {host!r}",
+            "use 127.0.0.1, or 0.0.0.0 with a token for the whole network",
+        ) from error
     return str(found[0][4][0]).partition("%")[0]
 
 
 def _check_token(token: str, host: str, loopback: bool) -> None:
     if not token and not loopback:
-        raise ConfigError(f"expected a token, as {host} can be reached from other machines, found none",
-                          "set one, or serve on 127.0.0.1 and reach it through ssh -L")
-    if token and (len(token) < _MIN_TOKEN_CHARACTERS or not token.isascii() or not token.isprintable()
-                  or " " in token):
-        raise ConfigError(f"expected a token of at least {_MIN_TOKEN_CHARACTERS} printable characters without spaces",
-                          "make one: python -c 'import secrets; print(secrets.token_urlsafe(24))'")
+        raise ConfigError(
+            f"expected a token, as {host} can be reached from other machines, found none",
+            "set one, or serve on 127.0.0.1 and reach it through ssh -L",
+        )
+    if token and (len(token) < _MIN_TOKEN_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token):
+        raise ConfigError(
+            f"expected a token of at least {_MIN_TOKEN_CHARACTERS} printable characters without spaces",
+            "make one: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
+        )
 
 
 class _Impatient(H11Protocol):

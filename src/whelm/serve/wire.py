@@ -115,8 +115,10 @@ class CitedBefore:
 def question_of(text: str, limits: Limits, field: str = "question") -> str:
     """The text as a question: trimmed, within bounds, encodable; DataError where it is not one."""
     if len(text) > limits.question_characters:
-        raise DataError(f"expected a {field} of at most {limits.question_characters:,} characters, "
-                        f"found {len(text):,}", "shorten it")
+        raise DataError(
+            f"expected a {field} of at most {limits.question_characters:,} characters, found {len(text):,}",
+            "shorten it",
+        )
     text = text.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ").strip()
     if not text:
         raise DataError(f"expected a {field}, found none", "write what you want to know")
@@ -127,8 +129,10 @@ def conversation_of(request: ChatRequest, cited: CitedBefore, limits: Limits) ->
     """The question and what was said before it; what a system message says is not for this assistant."""
     spoken = [message for message in request.messages if message.role in ("user", "assistant")]
     if not spoken or spoken[-1].role != "user":
-        raise DataError("expected the last message to be the user's question, found none",
-                        'end `messages` with {"role": "user", "content": "..."}')
+        raise DataError(
+            "expected the last message to be the user's question, found none",
+            'end `messages` with {"role": "user", "content": "..."}',
+        )
     question = question_of(_text_of(spoken[-1]), limits)
     turns: list[Turn] = []
     asked = ""
@@ -146,8 +150,9 @@ def conversation_of(request: ChatRequest, cited: CitedBefore, limits: Limits) ->
     return question, Conversation(tuple(turns[-_MAX_TURNS:]))
 
 
-def chat_completion(answer: Answer, extra: Mapping[str, Any], *, model: str, prompt_characters: int, created: int,
-                    identity: str) -> dict[str, Any]:
+def chat_completion(
+    answer: Answer, extra: Mapping[str, Any], *, model: str, prompt_characters: int, created: int, identity: str
+) -> dict[str, Any]:
     """One whole answer; `extra` holds what our page shows beyond OpenAI's fields."""
     message = {"role": "assistant", "content": answer.answer, "citations": _citations(answer)}
     return {
@@ -161,8 +166,9 @@ def chat_completion(answer: Answer, extra: Mapping[str, Any], *, model: str, pro
     }
 
 
-def chat_chunks(answer: Answer, extra: Mapping[str, Any], *, model: str, created: int, identity: str,
-                usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
+def chat_chunks(
+    answer: Answer, extra: Mapping[str, Any], *, model: str, created: int, identity: str, usage: dict[str, int] | None
+) -> Iterator[dict[str, Any]]:
     """The answer in pieces, after the chunk that `opening_chunk` gives; citations in the last with a choice."""
     for start in range(0, len(answer.answer), _PIECE_CHARACTERS):
         yield _chunk({"content": answer.answer[start : start + _PIECE_CHARACTERS]}, model, created, identity)
@@ -183,9 +189,11 @@ def usage_of(prompt_characters: int, answer_characters: int) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 
-def embedding_list(vectors: NDArray[np.float32], request: EmbeddingRequest, model: str,
-                   characters: int) -> dict[str, Any]:
+def embedding_list(
+    vectors: NDArray[np.float32], request: EmbeddingRequest, model: str, characters: int
+) -> dict[str, Any]:
     """Vectors as numbers, or as base64 of little-endian float32, which the official client asks for."""
+
     def shown(vector: NDArray[np.float32]) -> str | list[float]:
         if request.encoding_format == "base64":
             return base64.b64encode(np.ascontiguousarray(vector, dtype="<f4").tobytes()).decode("ascii")
@@ -204,8 +212,15 @@ def error_body(message: str, code: str, *, status: int, hint: str = "", param: s
     return {"error": {"message": message, "type": kind, "param": param, "code": code, "hint": hint}}
 
 
-def error_response(status: int, message: str, code: str, *, hint: str = "", param: str | None = None,
-                   headers: Mapping[str, str] | None = None) -> Json:
+def error_response(
+    status: int,
+    message: str,
+    code: str,
+    *,
+    hint: str = "",
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Json:
     return Json(error_body(message, code, status=status, hint=hint, param=param), status, dict(headers or {}))
 
 
@@ -230,8 +245,9 @@ def _citations(answer: Answer) -> Sequence[dict[str, Any]]:
     return citations
 
 
-def _chunk(delta: dict[str, Any], model: str, created: int, identity: str,
-           finish_reason: str | None = None) -> dict[str, Any]:
+def _chunk(
+    delta: dict[str, Any], model: str, created: int, identity: str, finish_reason: str | None = None
+) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
     return {"id": identity, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [choice]}
 

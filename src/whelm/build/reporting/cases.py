@@ -156,7 +156,9 @@ def _weak_documents(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _weak_questions(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Answers without ground, the surest first; then questions whose document was found latest or not at all."""
-    loud = sorted((r for r in rows if r["outcome"] == "answered without ground"), key=lambda r: (-r["probability"], r["id"]))
+    loud = sorted(
+        (r for r in rows if r["outcome"] == "answered without ground"), key=lambda r: (-r["probability"], r["id"])
+    )
     lost = sorted(
         (r for r in rows if r["outcome"] in ("wrong", "refused wrongly")),
         key=lambda r: (-(r["rank"] or 99), r["outcome"] != "wrong", r["probability"], r["id"]),

@@ -72,6 +72,8 @@ def _inline(svg: str, name: str, label: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)  # nothing refers to groups
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = body.replace('xlink:href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
-    body = re.sub(r"font: (?:(\d{3}) )?([\d.]+)px [^;\"]*", r"font-size: \2px", body)
+    # one release writes the shorthand, another the longhand: the size stays, the family is the page's
+    body = re.sub(r"font: (?:\d{3} )?([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r"#00000([1-8])\b", lambda m: f"var(--{_VARIABLES[int(m[1]) - 1]})", body)
     return re.sub(r"\n\s*", "\n", body).strip()

@@ -61,7 +61,15 @@ def alpha(retriever: Mapping[str, Any]) -> str:
         joined = (retriever.get("joined") or {}).get(which)
         if joined and retriever.get("alpha") in alphas:
             place = alphas.index(retriever["alpha"])
-            at.plot([alphas[place]], [joined[place]], "o", markersize=9, color=PAPER, markeredgecolor=ACCENT, markeredgewidth=2.4)
+            at.plot(
+                [alphas[place]],
+                [joined[place]],
+                "o",
+                markersize=9,
+                color=PAPER,
+                markeredgecolor=ACCENT,
+                markeredgewidth=2.4,
+            )
             at.annotate("chosen", (alphas[place], joined[place]), (0, -20), textcoords="offset points", ha="center",
                         color=ACCENT, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})  # fmt: skip
         at.set_xlabel("alpha: 0 is text search alone, 1 is vectors alone")
@@ -80,7 +88,9 @@ def signals(whole: Mapping[str, Any], without: Mapping[str, Mapping[str, Any]]) 
         return ""
 
     def plot(axes: Sequence[Axes]) -> None:
-        for at, key, title in zip(axes, ("right_passage", "refusal_auc"), ("right passage first", "AUC of refusing"), strict=True):
+        for at, key, title in zip(
+            axes, ("right_passage", "refusal_auc"), ("right passage first", "AUC of refusing"), strict=True
+        ):
             at.axvline(whole[key], color=ACCENT, linewidth=1.3)
             for y, name in enumerate(names):
                 value = without[name][key]
@@ -94,7 +104,9 @@ def signals(whole: Mapping[str, Any], without: Mapping[str, Mapping[str, Any]]) 
             at.grid(False, axis="y")
         axes[0].set_yticks(range(len(names) + 1), [*(f"without {name}" for name in names), "all signals"])
 
-    return draw("signals", "What each family of signals adds", 66 + 22 * (len(names) + 1), plot, panels=(1, 2), sharey=True)
+    return draw(
+        "signals", "What each family of signals adds", 66 + 22 * (len(names) + 1), plot, panels=(1, 2), sharey=True
+    )
 
 
 def loss(losses: Sequence[float], steps: int) -> str:
@@ -103,7 +115,9 @@ def loss(losses: Sequence[float], steps: int) -> str:
         return ""
     at_steps = [steps * (number + 0.5) / len(losses) for number in range(len(losses))]
     window = max(1, len(losses) // 10)
-    smooth = [sum(part) / len(part) for i in range(len(losses)) for part in [losses[max(0, i - window) : i + window + 1]]]
+    smooth = [
+        sum(part) / len(part) for i in range(len(losses)) for part in [losses[max(0, i - window) : i + window + 1]]
+    ]
 
     def plot(axes: Sequence[Axes]) -> None:
         axes[0].plot(at_steps, losses, color=FAINT, linewidth=1, alpha=0.5, label="loss")
@@ -182,7 +196,10 @@ def cost(stages: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [(name, stage) for name, stage in stages.items() if stage.get("seconds") is not None]
     if not rows:
         return ""
-    panels = (("seconds", "seconds", 1.0, "seconds (log scale)"), ("peak_memory_bytes", "memory_bytes", 1e9, "peak memory (GB)"))
+    panels = (
+        ("seconds", "seconds", 1.0, "seconds (log scale)"),
+        ("peak_memory_bytes", "memory_bytes", 1e9, "peak memory (GB)"),
+    )
 
     def plot(axes: Sequence[Axes]) -> None:
         for at, (key, guess, unit, title) in zip(axes, panels, strict=True):
@@ -201,7 +218,9 @@ def cost(stages: Mapping[str, Mapping[str, Any]]) -> str:
         axes[0].invert_yaxis()
         axes[1].xaxis.set_major_locator(MaxNLocator(3))
 
-    return draw("cost", "Time and memory of each stage against the plan", 60 + 22 * len(rows), plot, panels=(1, 2), sharey=True)
+    return draw(
+        "cost", "Time and memory of each stage against the plan", 60 + 22 * len(rows), plot, panels=(1, 2), sharey=True
+    )
 
 
 def _bars(at: Axes, names: Sequence[str], values: Sequence[int], colors: Sequence[str]) -> None:

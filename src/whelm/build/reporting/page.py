@@ -65,7 +65,11 @@ def render_page(record: Mapping[str, Any], material: Material) -> str:
     }  # fmt: skip
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
-        r=record, style=Markup(style), title=_title(record), figures=_figures(record, material), **_view(record, material)
+        r=record,
+        style=Markup(style),
+        title=_title(record),
+        figures=_figures(record, material),
+        **_view(record, material),
     )
 
 
@@ -132,7 +136,9 @@ def _figures(record: Mapping[str, Any], material: Material) -> dict[str, Markup]
         "alpha": figures.alpha(material.retriever),
         "signals": figures.signals(_whole(material.reader).get("all", {}), _whole(material.reader).get("without", {})),
         "loss": figures.loss(deep.get("losses") or [], int(deep.get("steps") or 0)),
-        "refusal": figures.refusal(material.answers, metrics.get(f"{use}.refused_rightly"), metrics.get(f"{use}.refused_wrongly")),
+        "refusal": figures.refusal(
+            material.answers, metrics.get(f"{use}.refused_rightly"), metrics.get(f"{use}.refused_wrongly")
+        ),
         "rankings": figures.rankings(metrics),
         "cost": figures.cost(record["stages"]),
     }
@@ -227,7 +233,11 @@ def _of_split(counts: Mapping[str, int], split: str) -> int:
 
 
 def _title(record: Mapping[str, Any]) -> str:
-    return "The documents of Python" if record["python_library"] else PurePath(record["folder"]).name or record["folder"] or "A run"
+    return (
+        "The documents of Python"
+        if record["python_library"]
+        else PurePath(record["folder"]).name or record["folder"] or "A run"
+    )
 
 
 def _size(value: float | None) -> str:

@@ -110,7 +110,9 @@ def _reused(material: Material, name: str) -> bool:
     """Whether a stage of the user's cache was there before this run began: its seconds are not this run's."""
     if name not in (material.state.package or {}) or "documents" not in material.artifacts:
         return False
-    return float(material.artifacts[name].manifest["finished"]) < float(material.artifacts["documents"].manifest["finished"])
+    return float(material.artifacts[name].manifest["finished"]) < float(
+        material.artifacts["documents"].manifest["finished"]
+    )
 
 
 def _weights(material: Material) -> list[dict[str, Any]]:

@@ -85,7 +85,9 @@ def _found(material: Material, metrics: Mapping[str, _Metric]) -> str:
     cited = metrics.get(f"{_mode(material)}.cited_first")
     if not cited:
         return text + "."
-    return text + f"; answers cited it first for {percent(cited['value'])}{_interval(cited)}, refusals counted as misses."
+    return (
+        text + f"; answers cited it first for {percent(cited['value'])}{_interval(cited)}, refusals counted as misses."
+    )
 
 
 def _unmeasured(material: Material) -> str:
@@ -93,9 +95,7 @@ def _unmeasured(material: Material) -> str:
         return f"How good the answers are is not known for the present documents: the evaluation was {_lower(reason)}."
     if reason := material.missing.get("questions"):
         return f"How good the answers are is not known: the questions were {_lower(reason)}."
-    return (
-        "How good the answers are could not be measured: these documents are too few or too short to give test questions."
-    )
+    return "How good the answers are could not be measured: these documents are too few or too short to give test questions."
 
 
 def _refused(material: Material, metrics: Mapping[str, _Metric]) -> str:
@@ -112,7 +112,11 @@ def _refused(material: Material, metrics: Mapping[str, _Metric]) -> str:
         if aim is not None:
             low, value = wrongly.get("low"), wrongly["value"]
             too_many = value > aim and low is not None and low > aim
-            judged = f", more than the {percent(aim)} aimed at: it is too cautious here" if too_many else f" (the aim is {percent(aim)})"
+            judged = (
+                f", more than the {percent(aim)} aimed at: it is too cautious here"
+                if too_many
+                else f" (the aim is {percent(aim)})"
+            )
         parts.append(
             f"of {wrongly['n']} that they can answer it refused {percent(wrongly['value'])} wrongly{_interval(wrongly)}{judged}"
         )
@@ -151,9 +155,7 @@ def _compared(used: str, mine: _Metric, text: _Metric, metrics: Mapping[str, _Me
     points = f"{abs(100 * gain):.0f}" if abs(gain) >= 0.005 else f"{abs(100 * gain):.1f}"
     name, values = RANKINGS[used], f"{percent(mine['value'])} against {percent(text['value'])}"
     if gain == 0:
-        says = (
-            f"{_upper(_BASELINE)}, did as well as {name}: both put the right document first for {percent(text['value'])}"
-        )
+        says = f"{_upper(_BASELINE)}, did as well as {name}: both put the right document first for {percent(text['value'])}"
     elif gain > 0 and differs(mine, text):
         says = (
             f"{_upper(name)} won against {_BASELINE}, {values} with the right document first: a gain of {points} points,"

@@ -8,7 +8,7 @@ questions, around the package's.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from whelm.retrieve.embed import load_embedder
 
 __all__ = ["PACKAGE_READER", "READER", "PackageReaderConfig", "ReaderConfig"]
 
-_MOST_ASKED = 200
+_MOST_ASKED = 120
+_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +76,9 @@ def _run(context: Context) -> Outcome:
         stop.check()
         samples.append(_sample(answerer, question))
         context.progress(number + 1, len(questions), "questions")
-    ranking = fit_ranking(samples)
+    # made questions repeat the words of the text: all of them together count as `_WEIGHT` questions of people
+    total = max(sum(sample.weight for sample in samples), _WEIGHT)
+    ranking = fit_ranking([replace(sample, weight=sample.weight * _WEIGHT / total) for sample in samples])
     ranking.save(context.out / "ranking.json")
     return Outcome(
         counts={"questions": len(questions)}, metrics={f"weight {n}": Metric(w) for n, w in ranking.named().items()}

@@ -4,7 +4,8 @@
 
 `own` is the curve over the folder's tune questions, each kind weighed by how people ask; `prior` the same curve over
 the package's questions (not its test fold), whose wording people wrote. Both ends, text alone and vectors alone,
-are candidates. m = 150 questions: a small folder's few questions cannot overturn the prior, a large folder's can.
+are candidates. m = 150 questions and n at most 50: questions that are made of a text repeat its words and favour text
+search, however many there are, so the folder's curve moves the prior's choice but does not overturn it alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = ["ALPHAS", "PRIOR", "RETRIEVER", "PriorConfig", "RetrieverConfig", "lo
 
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(21))
 _PRIOR_WEIGHT = 150.0
+_MOST_OWN = 50.0  # made questions repeat the text's words: many of them must not outvote people's
 _ENGLISH_ONLY = frozenset({"minilm-l6"})
 
 
@@ -82,7 +84,7 @@ def _run(context: Context) -> Outcome:
             if name in index.embedders and (config.language == "en" or name not in _ENGLISH_ONLY)
         }  # fmt: skip
         own = {name: _curve(index, embedder, questions, context) for name, embedder in _candidates(usable)}
-    weights = float(sum(people_weight(q.kind) for q in questions))
+    weights = min(_MOST_OWN, float(sum(people_weight(q.kind) for q in questions)))
     blended = {
         name: [
             (weights * a + _PRIOR_WEIGHT * b) / (weights + _PRIOR_WEIGHT)
