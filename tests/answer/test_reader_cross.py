@@ -19,7 +19,52 @@ from whelm.models.encoder import Encoder, EncoderConfig
 from whelm.text.sentences import sentences
 from whelm.train.loop import LoopConfig, run_loop
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "?", "the", "a", "of", "in", "what", "when", "who", "how", "is", "was", "it", "pump", "filter", "water", "drain", "built", "seal", "coin", "flap", "red", "blue", "1931", "2023", "12", "minutes", "takes", "by", "king", "queen", "anna", "paul", "opened", "closed", "##s", "##ed", "manual"]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    ".",
+    ",",
+    "?",
+    "the",
+    "a",
+    "of",
+    "in",
+    "what",
+    "when",
+    "who",
+    "how",
+    "is",
+    "was",
+    "it",
+    "pump",
+    "filter",
+    "water",
+    "drain",
+    "built",
+    "seal",
+    "coin",
+    "flap",
+    "red",
+    "blue",
+    "1931",
+    "2023",
+    "12",
+    "minutes",
+    "takes",
+    "by",
+    "king",
+    "queen",
+    "anna",
+    "paul",
+    "opened",
+    "closed",
+    "##s",
+    "##ed",
+    "manual",
+]
 
 
 @pytest.fixture(scope="module")

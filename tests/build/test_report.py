@@ -325,6 +325,16 @@ def test_a_file_that_is_not_what_it_should_be_is_told_or_left_out(tmp_path: Path
     )
 
 
+def test_what_was_measured_on_an_earlier_state_is_marked(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run")
+    index = maker.index({"ferry.txt": TEXT})
+    config = {"files": {"retriever.json": "{}"}, "counts": {}, "metrics": {}}
+    maker.publish(maker.run.store.build(Stage("retriever", leave), config, {"index": index}))
+    assert report.report_record(maker.run)["stages"]["retriever"]["outdated"] == []
+    maker.index({"ferry.txt": TEXT + " More."})
+    assert report.report_record(maker.run)["stages"]["retriever"]["outdated"] == ["index"]
+
+
 def test_damaged_artifacts_are_told(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run")
     maker.index({"ferry.txt": TEXT})

@@ -53,6 +53,13 @@ def test_ids_equal_those_of_the_tokenizer_in_plain_python(
     assert differing == []
 
 
+@pytest.mark.parametrize("before", range(9))
+def test_a_text_is_not_cut_where_python_alone_sees_a_space(ours: EncoderTokenizer, theirs: Any, before: int) -> None:
+    # BERT drops U+001C inside a word; one token takes 8 characters here, so every place in a word meets the cut
+    text = " " * before + "go\x1cing  " * 400
+    assert ours.batch([text], 100)[0] == theirs(text, truncation=True, max_length=100)["input_ids"]
+
+
 _ODD_CHARACTERS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(" \n\t\x1c\xa0\u0301[]#a"))
 
 

@@ -32,6 +32,13 @@ def test_equals_the_obvious_loop(ids: list[list[int]]) -> None:
         assert np.abs(row - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("length", [511, 512, 513, 1024, 1500])  # rows are gathered 512 at a time
+def test_long_texts_count_every_token(length: int) -> None:
+    ids = np.random.default_rng(length).integers(0, 20, length)
+    mean = _TABLE[ids].astype(np.float64).mean(0)
+    assert np.abs(StaticVectors(_TABLE).embed([ids])[0] - mean / np.linalg.norm(mean)).max() < 1e-5
+
+
 def test_ids_of_other_vectors_are_refused() -> None:
     for ids in ([20], [3, -1]):
         with pytest.raises(ModelError, match=r"0\.\.19"):

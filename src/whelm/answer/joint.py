@@ -144,7 +144,9 @@ class JointModel:
     def of(cls, record: Mapping[str, Any]) -> JointModel:
         """The model that `record()` wrote."""
         arrays = [np.asarray(record[name], np.float64) for name in _ARRAYS]
-        return cls(tuple(record["columns"]), *arrays, *(Logistic.of(record[name]) for name in _MODELS))
+        models = [Logistic.of(record[name]) for name in _MODELS]
+        values: list[Any] = [*arrays, *models]
+        return cls(tuple(record["columns"]), *values)
 
     def _refusal_features(self, sample: JointSample) -> Floats:
         scores, odds = self._logits(sample.rows)
@@ -164,7 +166,7 @@ _ARRAYS = ("w", "v", "mean", "scale", "none_mean", "none_scale")
 _MODELS = ("any_answers", "final", "one_answers")
 
 
-def _features(rows: NDArray[np.float32]) -> tuple[Floats, Floats]:
+def _features(rows: NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
     """What a passage's logit reads, [P, 2 columns], and what that of "none" reads, [2 columns]."""
     rows = np.asarray(rows, np.float64)
     best = rows.max(0)

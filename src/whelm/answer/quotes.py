@@ -23,6 +23,11 @@ MOST = 3
 _PASSAGE = 0.12  # a point of a passage's score against one of a sentence's
 _ENOUGH = 0.7  # of the best sentence, for a further one
 _LONGEST = 900
+_CODE = 0.4
+_CODE_LINE = re.compile(
+    r"^(?:>>>|\.\.\.|\$ | {4,}\S|\t)|[{};]\s*$|^\w+(?:\.\w+)* ?= |^(?:def|class|import|from|let|fn|use|pub) \w",
+    re.MULTILINE,
+)
 _HEADING = re.compile(r"^(?:#{1,6}\s|[\d.]+\s+[A-Z][^.]*$|[=\-~^]{3,}$)")
 
 
@@ -40,7 +45,7 @@ class Quotable:
 def choose_quotes(passages: Sequence[Quotable]) -> list[tuple[int, int, int]]:
     """(passage, start, end) of each quotation, the best passage's first; passages come best first."""
     scored = [
-        (float(fit) - _PASSAGE * (passages[0].score - passage.score), place, number)
+        (float(fit) - _PASSAGE * (passages[0].score - passage.score) - _code(passage, number), place, number)
         for place, passage in enumerate(passages)
         for number, fit in enumerate(passage.fits)
         if _quotable(passage, number)
@@ -53,6 +58,9 @@ def choose_quotes(passages: Sequence[Quotable]) -> list[tuple[int, int, int]]:
     for score, place, number in sorted(scored, reverse=True):
         if len(picked) < MOST and score >= _ENOUGH * first[0] and score > 0:
             picked.add((place, number))
+    following = first[2] + 1
+    if len(picked) < MOST and following < len(passages[0].spans) and _quotable(passages[0], following):
+        picked.add((0, following))  # what comes next says mostly more of the same
     quotes: list[tuple[int, int, int]] = []
     for place in sorted({place for place, _ in picked}):
         numbers = {number for where, number in picked if where == place}
@@ -67,6 +75,12 @@ def _quotable(passage: Quotable, number: int) -> bool:
     return not (
         bare in passage.headings or _HEADING.match(sentence) or sentence.endswith(("?", "？")) or len(sentence) < 12
     )
+
+
+def _code(passage: Quotable, number: int) -> float:
+    """What is code answers seldom by itself: its prose does."""
+    start, end = passage.spans[number]
+    return _CODE if _CODE_LINE.search(passage.text[start:end]) else 0.0
 
 
 def _spans(passage: Quotable, numbers: set[int]) -> list[tuple[int, int]]:

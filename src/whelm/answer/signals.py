@@ -203,9 +203,10 @@ class SignalReader:
         anywhere = np.maximum(in_passage, in_title)
         hits_SW = np.array([[s in group for s in asked.stems] for group in ready.sentence_stems], np.float32)
         hits_SW = hits_SW.reshape(len(ready.spans), len(asked.stems))
-        soft, soft_SW, soft_words = anywhere @ asked.weights / total, hits_SW, anywhere
+        soft, soft_SW, soft_words = float(anywhere @ asked.weights) / total, hits_SW, anywhere
         static = static_sentences = None
-        if asked.vectors is not None and ready.vector is not None:
+        if asked.vectors is not None and asked.vector is not None and ready.sentence_vectors is not None:
+            assert ready.vector is not None
             soft_SW, soft_words = _soft_hits(asked, ready, hits_SW, anywhere)
             soft = float(soft_words @ asked.weights) / total
             static = float(asked.vector @ ready.vector)

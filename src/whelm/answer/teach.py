@@ -154,4 +154,3 @@ def _weights(examples: Sequence[ReadingExample], start: Reader | None) -> WordWe
     for stem, count in own.counts.items():
         counts[stem] = counts.get(stem, 0) + count
     return WordWeights(counts, start.weights.num_passages + own.num_passages)
-

@@ -127,4 +127,3 @@ def _thinned(losses: Sequence[float], points: int = 60) -> list[float]:
     """The curve as at most `points` means, for the report."""
     parts = np.array_split(np.array(losses), max(1, min(points, len(losses))))
     return [round(float(part.mean()), 4) for part in parts if len(part)]
-

@@ -27,7 +27,9 @@ _BLOCK = 256
 def vectors_of(texts: Sequence[str], encoder: Embedder, scratch: Path | None = None) -> dict[str, NDArray[np.float32]]:
     """The vector of each distinct text; those known in `scratch` are not computed again."""
     wanted = list(dict.fromkeys(texts))
-    digests = {text: hashlib.sha256(f"{encoder.name}\0{text}".encode("utf-8", "surrogatepass")).digest() for text in wanted}
+    digests = {
+        text: hashlib.sha256(f"{encoder.name}\0{text}".encode("utf-8", "surrogatepass")).digest() for text in wanted
+    }
     path = None if scratch is None else scratch / "vectors.safetensors"
     known = _read(path)
     missing = [text for text in wanted if digests[text] not in known]

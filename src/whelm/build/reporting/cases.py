@@ -68,7 +68,8 @@ def _chosen(cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for name, share in _SHARES.items():
         # documents that were not shown yet first; the ids, being digests, are an even sample
         seen: set[str] = set()
-        fresh, again = [], []
+        fresh: list[Any] = []
+        again: list[Any] = []
         for case in by_outcome[name]:
             document = case["question"]["document"]
             (again if document and document in seen else fresh).append(case)

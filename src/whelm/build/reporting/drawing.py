@@ -11,6 +11,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def draw(
     panels: tuple[int, int] = (1, 1), sharey: bool = False, ratios: Sequence[float] = (),
 ) -> str:  # fmt: skip
     """The SVG of one figure. name: prefix of its ids; label: what a reader who cannot see it is told."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(cast(Any, _STYLE)):
         figure = Figure(figsize=(_WIDTH / 72, height / 72), layout="constrained")
         grid = {"width_ratios": list(ratios)} if ratios else {}
         axes = figure.subplots(*panels, sharey=sharey, squeeze=False, gridspec_kw=grid)
@@ -50,7 +51,7 @@ def draw(
 
 def whiskers(axes: Axes, y: float, metric: dict[str, float | None], color: str, hollow: bool = False) -> None:
     """A value as a dot, its 95% interval as a line through it."""
-    value, low, high = metric["value"], metric.get("low"), metric.get("high")
+    value, low, high = metric["value"] or 0.0, metric.get("low"), metric.get("high")
     if low is not None and high is not None:
         axes.plot([low, high], [y, y], color=color, linewidth=1.6, alpha=0.75, zorder=2)
     axes.plot([value], [y], "o", markersize=6, color=PAPER if hollow else color, markeredgecolor=color,
@@ -59,7 +60,7 @@ def whiskers(axes: Axes, y: float, metric: dict[str, float | None], color: str, 
 
 def legend(axes: Axes) -> None:
     """Above the drawing, where it hides nothing."""
-    axes.figure.legend(loc="outside upper left", ncols=4, handlelength=1.4, columnspacing=1.3, borderaxespad=0.2)  # type: ignore[union-attr]
+    axes.figure.legend(loc="outside upper left", ncols=4, handlelength=1.4, columnspacing=1.3, borderaxespad=0.2)
 
 
 def _inline(svg: str, name: str, label: str) -> str:

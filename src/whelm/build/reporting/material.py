@@ -64,11 +64,15 @@ class Material:
         return dict(self.artifacts[stage].manifest["metrics"]) if stage in self.artifacts else {}
 
     def outdated(self, stage: str) -> list[str]:
-        """Inputs of a stage that have changed since it was made."""
+        """Inputs of a stage that have changed, or were withdrawn, since it was made."""
         entries = self.artifacts[stage].manifest["inputs"].values() if stage in self.artifacts else ()
-        return sorted(
-            {e["stage"] for e in entries if (now := self.artifacts.get(e["stage"])) and now.content != e["content"]}
-        )
+        changed = set()
+        for entry in entries:
+            now = self.artifacts.get(entry["stage"])
+            # what lies in the user's cache may be cleared at any time: that changes nothing
+            if (now is None and entry["stage"] not in _PACKAGE) or (now and now.content != entry["content"]):
+                changed.add(str(entry["stage"]))
+        return sorted(changed)
 
 
 def read_material(run: Run) -> Material:

@@ -152,7 +152,7 @@ def _whole(taught: Mapping[str, Any]) -> dict[str, Any]:
     raw = found.get("without") if isinstance(found, dict) else None
     without = {n: v for n, v in raw.items() if _is_figure(v)} if isinstance(raw, dict) else {}
     # what was left out was left out of the largest set
-    whole = next((rows[name] for name in ("cosine", "static", "words") if name in rows), {})
+    whole: dict[str, Any] = next((rows[name] for name in ("cosine", "static", "words") if name in rows), {})
     return {"rows": rows, "without": without if whole else {}, "all": whole}
 
 
