@@ -233,7 +233,8 @@ class Txtai:
         self.names = [name for name, _ in rows]
         asking = False
 
-        # txtai wants a function; the vectors are those that its `path` to the same weights would give
+        # txtai wants a function; the vectors are those of its `path` to the same weights, for texts of up to 256 tokens
+        # (beyond these its own loader reads on to 512, for which MiniLM was not trained)
         def transform(texts: Sequence[str]) -> Matrix:
             return np.stack([self.vectors.query(t) for t in texts]) if asking else self.vectors.passages(texts)
 

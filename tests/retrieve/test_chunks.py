@@ -86,6 +86,13 @@ def test_headings_alone_are_no_chunk() -> None:
     assert found[-1].endswith("# Three")
 
 
+def test_a_lead_in_goes_with_its_list() -> None:
+    lead, items = "Four commands do this work:", "\n".join(f"- command number {n} of the four" for n in range(4))
+    before = "Words that say something before it. " * 2
+    found = texts(Document("a.md", f"{before}\n\n{lead}\n\n{items}\n", format="md"))
+    assert found == [before.strip(), f"{lead}\n\n{items}"]
+
+
 def test_long_paragraphs_are_cut_at_sentences() -> None:
     sentences = [f"This is sentence number {n} of a long paragraph." for n in range(30)]
     found = texts(Document("a.txt", " ".join(sentences), language="en", format="txt"))

@@ -45,7 +45,7 @@ _ENCODER = "minilm-l6"  # whose cosines the reader was taught with
 class AnswerSettings:
     """What was calibrated on tune."""
 
-    threshold: float = 0.45
+    threshold: float = 0.35
     """Probability below which nothing is answered"""
     candidates: int = 60
     """Chunks of the search that are weighed for one question"""

@@ -28,7 +28,9 @@ _CODE_LINE = re.compile(
     r"^(?:>>>|\.\.\.|\$ | {4,}\S|\t)|[{};]\s*$|^\w+(?:\.\w+)* ?= |^(?:def|class|import|from|let|fn|use|pub) \w",
     re.MULTILINE,
 )
-_HEADING = re.compile(r"^(?:#{1,6}\s|[\d.]+\s+[A-Z][^.]*$|[=\-~^]{3,}$)")
+_HEADING = re.compile(
+    r"^(?:#{1,6}\s|[\d.]+\s+[A-Z][^.]*$|[=\-~^]{3,}$|[\w.]+\([^)]*\)(?: -> .+)?$)"
+)  # and bare signatures
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from whelm.measure.calibration import auc, threshold_at
 
 __all__ = ["ANSWERS", "AnswersConfig", "hidden_for", "load_settings", "sampled"]
 
-PACKAGE_THRESHOLD = 0.45  # of `answer.sureness`: about 7% of people's answerable questions lie below
+PACKAGE_THRESHOLD = 0.35  # of `answer.sureness`: 3% of people's answerable questions lie below, 80% of the others
 _PACKAGE_WEIGHT = 400.0
+_MOST_OWN = 50.0  # made questions, however many, must not outvote people's
 _MOST_ASKED = 250
 _MOST_WRITTEN = 40  # an endpoint takes seconds an answer
 
@@ -58,7 +59,7 @@ def _run(context: Context) -> Outcome:
     rate = config.answers.false_refusals
     own = threshold_at(scores[there], rate) if there.any() else 0.0
     package = PACKAGE_THRESHOLD
-    weight = float(there.sum())
+    weight = min(_MOST_OWN, float(there.sum()))
     threshold = (weight * own + _PACKAGE_WEIGHT * package) / (weight + _PACKAGE_WEIGHT) if weight else package
     use, won = _who_answers(answerer, config, questions)
     body = {

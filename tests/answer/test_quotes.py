@@ -1,0 +1,48 @@
+"""Which sentences are quoted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whelm.answer.quotes import Quotable, choose_quotes
+from whelm.text.sentences import sentences
+
+
+def _passage(text: str, fits: list[float], score: float = 0.0, headings: tuple[str, ...] = ()) -> Quotable:
+    spans = sentences(text)
+    assert len(spans) == len(fits), [text[a:b] for a, b in spans]
+    return Quotable(text, frozenset(h.casefold() for h in headings), spans, np.array(fits, np.float32), score)
+
+
+def _said(passages: list[Quotable]) -> list[tuple[int, str]]:
+    return [(place, passages[place].text[start:end]) for place, start, end in choose_quotes(passages)]
+
+
+def test_the_best_passage_speaks_first_and_spans_are_verbatim() -> None:
+    first = _passage("The office opens at nine. Lunch is at noon. The cat is called Miez.", [0.2, 0.9, 0.1], 2.0)
+    second = _passage("Lunch was moved to one o'clock in May. Nobody minded this at all.", [0.95, 0.0], 1.5)
+    said = _said([first, second])
+    assert said[0][0] == 0 and "Lunch is at noon." in said[0][1]
+    assert (1, "Lunch was moved to one o'clock in May.") in said
+
+
+def test_a_passage_far_behind_is_not_quoted() -> None:
+    first = _passage("Lunch is at noon every day. The cat is called Miez here.", [0.9, 0.1], 9.0)
+    second = _passage("Lunch was moved to one o'clock in May. Nobody minded this at all.", [0.95, 0.0], 0.0)
+    assert {place for place, _ in _said([first, second])} == {0}
+
+
+def test_headings_and_questions_are_not_quoted_but_their_answers() -> None:
+    text = "Opening hours\n\nWhen does the office open?\n\nIt opens at nine on every working day."
+    said = _said([_passage(text, [0.9, 0.95, 0.5], headings=("Opening hours",))])
+    assert said == [(0, "It opens at nine on every working day.")]
+
+
+def test_what_announces_takes_the_next_sentence_along() -> None:
+    text = "Do it in this order:\n\nOpen the blue valve slowly."
+    said = _said([_passage(text, [0.9, 0.0])])
+    assert "Open the blue valve slowly." in said[0][1]
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert choose_quotes([]) == []
