@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,18 +220,3 @@ def test_questions_are_analyzed_in_the_documents_languages(tmp_path: Path, pairs
 def test_wrong_settings_are_told(bad: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         SearchConfig(**bad)  # type: ignore[arg-type]
-
-
-@pytest.mark.slow
-def test_ten_thousand_chunks_in_thirty_milliseconds(build: Build, embedder) -> None:  # type: ignore[no-untyped-def]
-    draw = random.Random(1)
-    vocabulary = [f"word{n}" for n in range(5000)]
-    index = build({f"d{n}": " ".join(draw.choices(vocabulary, k=12)) for n in range(10_000)})
-    retriever = HybridRetriever(index, embedder, config())
-    retriever.search("word1 word2", 10)
-    seconds = []
-    for n in range(30):
-        begin = time.perf_counter()
-        retriever.search(f"word{n} word{n + 7} word{n + 90} what is it", 10)
-        seconds.append(time.perf_counter() - begin)
-    assert sorted(seconds)[15] < 0.03

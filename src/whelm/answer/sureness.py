@@ -19,7 +19,8 @@ __all__ = ["sureness"]
 
 _COSINE, _SOFT = 4.0, 2.0
 _SHIFT = 4.7  # 0.5 is where about 7% of people's answerable questions would be refused
-_SHIFT_WORDS = 1.2  # the same where there are no cosines
+_SHIFT_STATIC = 2.4  # the same in other languages, which static vectors carry (German questions of people)
+_SHIFT_WORDS = 1.2  # and without any vectors
 
 
 def sureness(readings: Sequence[Reading]) -> float:
@@ -33,5 +34,8 @@ def sureness(readings: Sequence[Reading]) -> float:
         return answerable
     cosine = max(row.get("cosine", 0.0) for row in signals)
     logit += _SOFT * max(row.get("soft", 0.0) for row in signals)
-    logit += _COSINE * cosine - _SHIFT if cosine else -_SHIFT_WORDS
+    if cosine:
+        logit += _COSINE * cosine - _SHIFT
+    else:
+        logit -= _SHIFT_STATIC if any(row.get("static") for row in signals) else _SHIFT_WORDS
     return 1.0 / (1.0 + math.exp(-logit))
