@@ -67,9 +67,9 @@ def test_vectors_equal_those_of_wordllama(
 
 def test_memory_of_words_is_bounded_and_changes_nothing(ours: _Static, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = ours[1]
-    texts = [f"word{number} and {'x' * 60}{number}" for number in range(50)]
+    texts = [f"word{number} and {'x' * 80}{number}" for number in range(50)]
     expected = [ids.tolist() for ids in tokenizer.batch(texts)]
-    assert not any("x" * 60 in word for word in tokenizer._kept)
+    assert not any("x" * 80 in word for word in tokenizer._kept)
     monkeypatch.setattr(static_files, "_MAX_KEPT_WORDS", 10)
     for _ in range(3):
         assert [ids.tolist() for text in texts for ids in tokenizer.batch([text])] == expected

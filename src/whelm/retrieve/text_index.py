@@ -9,7 +9,7 @@ are built from terms and never parsed, so no syntax in a question has a meaning.
 field, whose score counts `title_weight` times on top of the body, which holds their words too.
 
 Invariant: the folder is built whole and never changed, so no deleted text or stale statistic can stay in it, and
-equal lines give equal scores and order. Cost: 0.1 s a thousand chunks to build, under a millisecond to ask.
+equal lines give equal scores and order. Cost: 0.04 s a thousand chunks to build, a millisecond to ask.
 """
 
 from __future__ import annotations
