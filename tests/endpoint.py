@@ -67,6 +67,8 @@ def answer_from(prompt: str, mode: str) -> str:
     question = prompt.rpartition("Question: ")[2]
     asked = set(re.findall(r"\w+", question.lower()))
     lines = re.findall(r"^\[(\d+)\] (.*)$", prompt, re.MULTILINE)
+    if not lines:  # asked whether it is there
+        return "ready"
     number, text = max(lines, key=lambda line: len(asked & set(re.findall(r"\w+", line[1].lower()))))
     text = text.rpartition(": ")[2].rstrip(".")
     if mode == "wrong":

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from tests.build.small import write_small_folder
+from tests.endpoint import Endpoint
 
 from whelm.build.assistant import build_assistant, plan, update
-from whelm.build.config import BuildConfig, RunOptions
+from whelm.build.config import BuildConfig, RunOptions, WriterConfig
 from whelm.build.run import list_runs, open_run, remove_run, verify_run
-from whelm.core.errors import CorruptError, DataError, IncompatibleError, LimitError, MissingError
+from whelm.build.stages.documents import read_documents
+from whelm.core.errors import CorruptError, DataError, IncompatibleError, LimitError, MissingError, RemoteError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -187,3 +189,37 @@ def test_asking_works_before_anything_was_taught(small_folder: Path, tmp_path: P
     _Recipe(run, BuildConfig(budget_s=0), small_folder).to_index()
     answer = open_run(tmp_path / "run").answerer().answer("How long are backups kept?")
     assert answer.supported and answer.citations[0].document == "software/backup.md"
+
+
+def test_a_run_inside_its_folder_is_not_read_as_documents(built: Path) -> None:
+    documents = built / "documents"
+    options = RunOptions(out=documents / "runs/mine", folder=documents)
+    run = build_assistant(BuildConfig(budget_s=0), options)
+    names = {document.id for document in read_documents(run.need("documents").path)}
+    assert names and not any(name.startswith("runs/") for name in names)
+    before = run.state.stages
+    assert build_assistant(BuildConfig(budget_s=0), options).state.stages == before
+
+
+def test_a_dead_writer_is_told_before_anything_is_taught(small_folder: Path, tmp_path: Path) -> None:
+    with Endpoint("dead") as endpoint:
+        writer = WriterConfig(url=endpoint.url, model="any")
+        with pytest.raises(RemoteError):
+            build_assistant(
+                BuildConfig(budget_s=0, writer=writer), RunOptions(out=tmp_path / "run", folder=small_folder)
+            )
+    run = open_run(tmp_path / "run")
+    assert set(run.state.stages or {}) == {"documents", "index"}
+    assert "14 days" in run.answerer().answer("How long are backups kept?").answer
+
+
+def test_an_endpoint_writes_from_the_evidence_in_a_whole_build(built: Path) -> None:
+    with Endpoint("right") as endpoint:
+        config = BuildConfig(budget_s=0, writer=WriterConfig(url=endpoint.url, model="any"))
+        run = build_assistant(config, RunOptions(out=built / "run", folder=built / "documents"))
+        metrics = run.need("evaluation").metrics
+        assert any(name.startswith("write.") for name in metrics) and any(name.startswith("quote.") for name in metrics)
+        answer = run.answerer().answer("How long are backups kept?", mode="write")
+        assert answer.mode == "write" and answer.supported and answer.citations
+        for citation in answer.citations:
+            assert run.document(citation.document).text[citation.start : citation.end] == citation.quote

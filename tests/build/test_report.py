@@ -140,7 +140,7 @@ def whole_run(path: Path) -> Run:
                                 "tune_deep": figure, "tune_cheap": figure}}  # fmt: skip
     maker.add("reader", {"reader.json": {"record": taught}}, {"questions": 4}, {"weight search": (1.5, None, None, 0)})
     curve = [[t / 10, t / 10 * 0.4, t / 10] for t in range(11)]
-    maker.add("answers", {"answers.json": {"threshold": 0.4, "own": 0.3, "package": 0.5, "false_refusals": 0.05, "use": "quote",
+    maker.add("answers", {"answers.json": {"threshold": 0.4, "own": 0.3, "people": 0.5, "false_refusals": 0.05, "use": "quote",
                                            "writing": {}, "curve": curve}})  # fmt: skip
     asked = [
         case(n, OUTCOMES[n % 5], hits=("other.txt", "ferry.txt"), text=HOSTILE if n < 5 else "") for n in range(30)

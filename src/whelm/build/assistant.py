@@ -9,13 +9,16 @@ vectors after edits, keeps what was taught and chosen, and removes everything el
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whelm.build.config import BuildConfig, RunOptions, config_from
-from whelm.build.plan import PLAN, PlanConfig, PlanOptions, planned
+from whelm.build.config import BuildConfig, RunOptions, WriterConfig, config_from
+from whelm.build.plan import PLAN, PlanConfig, PlanOptions, planned, predict
 from whelm.build.report import write_report
 from whelm.build.run import Run, open_run, package_store
 from whelm.build.stages.answers import ANSWERS, AnswersConfig
@@ -23,7 +26,7 @@ from whelm.build.stages.documents import DOCUMENTS, DocumentsConfig, DocumentsOp
 from whelm.build.stages.evaluation import EVALUATION, EvaluationConfig
 from whelm.build.stages.index import INDEX, STATIC, IndexConfig, IndexOptions
 from whelm.build.stages.questions import QUESTIONS, QuestionsConfig
-from whelm.build.stages.reader import PACKAGE_READER, READER, PackageReaderConfig, ReaderConfig
+from whelm.build.stages.reader import PACKAGE_READER, READER, PackageReaderConfig
 from whelm.build.stages.retriever import PRIOR, RETRIEVER, PriorConfig, RetrieverConfig
 from whelm.build.stages.vectors import VECTORS, VectorsConfig, VectorsOptions
 from whelm.core import events, stop
@@ -39,7 +42,11 @@ from whelm.hub.weights import find_weights
 __all__ = ["PlannedStage", "build_assistant", "plan", "update"]
 
 ENCODER = "minilm-l6"
-_RUN_STAGES = ("documents", "index", "plan", "vectors", "questions", "retriever", "reader", "answers", "evaluation")
+_STAGES = (
+    "documents", "index", "plan", "vectors", "questions", "retriever-prior", "retriever", "package-reader", "reader", "answers",
+    "evaluation",
+)  # fmt: skip
+_PACKAGE_STAGES = frozenset({"retriever-prior", "package-reader"})  # made once a machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ def build_assistant(config: BuildConfig, options: RunOptions) -> Run:
     with run.lock(), events.EventLog(run.path / "events.jsonl"):
         recipe = _Recipe(run, config, options.folder)
         recipe.to_index()
+        check_writer(config.writer)
         recipe.to_report()
         run.store.prune((run.state.stages or {}).values())
     return run
@@ -101,13 +109,14 @@ class _Recipe:
             raise DataError("expected a folder of documents, found none", "whelm build FOLDER --out RUN")
         self.run, self.config, self.folder = run, config, folder
         self.made: dict[str, Artifact] = {}
+        self._previous: dict[str, Path] = {}
 
     # --- documents and index -----------------------------------------------------------------------------------
 
     def to_index(self) -> None:
         """Everything that `ask` needs to work at all."""
-        snapshot = take_snapshot(self.config, self.folder)
-        previous = {
+        snapshot = take_snapshot(self.config, self.folder, self.run.path)
+        self._previous = previous = {
             name: artifact.path for name in ("documents", "index", "vectors") if (artifact := self._current(name))
         }
         self.run.publish(folder=str(self.folder.resolve()) if self.folder else "", config=plain(self.config))
@@ -119,10 +128,8 @@ class _Recipe:
         )
         if not documents.counts.get("documents"):
             raise DataError(f"nothing readable in {self.folder}: {_ledger_summary(documents.path)}", _READABLE)
-        index = self.run.store.key(INDEX, self._index_config(), {"documents": documents})
-        reusable = previous.get("index") if self._same_layout() and index else None
+        reusable = previous.get("index") if self._same_layout() else None
         self._make(INDEX, self._index_config(), {"documents": documents}, IndexOptions(reusable), publish=False)
-        self._previous = previous
         # both at once: an index must never be shown beside documents of another state
         self._publish("documents", "index", documents=documents.content)
         _link(documents.file("documents.parquet"), self.run.path / "documents.parquet")
@@ -133,12 +140,11 @@ class _Recipe:
             self._withdraw("vectors")
             return None
         numbers = planned(self.plan_artifact())
-        reuse = [path for name, path in self._previous.items() if name == "vectors"]
         return self._make(
             VECTORS,
             VectorsConfig(embedder=ENCODER, weights=weights.sha256, limit=numbers.vector_texts),
             {"index": self.made["index"]},
-            VectorsOptions(reuse),
+            VectorsOptions([self._previous["vectors"]] if "vectors" in self._previous else []),
         )
 
     def plan_artifact(self) -> Artifact:
@@ -159,17 +165,17 @@ class _Recipe:
         self.vectors()
         self._make(QUESTIONS, QuestionsConfig(questions=self.config.questions), {"documents": self.made["documents"]})
         prior = self._package(PRIOR, PriorConfig(embedders=_embedders()))
-        embedders = self._inputs("index", "vectors", "questions")
-        language = self._language()
-        self._make(RETRIEVER, RetrieverConfig(embedders=_embedders(), language=language), {**embedders, "prior": prior})
+        self._make(
+            RETRIEVER,
+            RetrieverConfig(embedders=_embedders(), language=self._language()),
+            {**self._inputs("index", "vectors", "questions"), "prior": prior},
+        )
         self.reader()
         searching = self._inputs("index", "vectors", "questions", "retriever", "reader", "documents")
-        self._make(
-            ANSWERS, AnswersConfig(answers=self.config.answers, writer=self.config.writer, language=language), searching
-        )
+        self._make(ANSWERS, AnswersConfig(answers=self.config.answers, writer=self.config.writer), searching)
         self._make(
             EVALUATION,
-            EvaluationConfig(answers=self.config.answers, writer=self.config.writer, language=language),
+            EvaluationConfig(answers=self.config.answers, writer=self.config.writer),
             {**searching, "answers": self.made["answers"]},
         )
         self.run.publish(taught_on=self.made["documents"].content)
@@ -183,38 +189,31 @@ class _Recipe:
         )
         self._make(
             READER,
-            ReaderConfig(steps=numbers.folder_steps, seed=self.config.seed, language=self._language()),
+            None,
             {**self._inputs("index", "vectors", "questions", "retriever", "documents"), "package": package},
         )
 
     # --- planning ----------------------------------------------------------------------------------------------
 
     def plan(self) -> list[PlannedStage]:
-        from whelm.build.plan import predict
-
-        snapshot = take_snapshot(self.config, self.folder)
+        snapshot = take_snapshot(self.config, self.folder, self.run.path)
         config = DocumentsConfig(snapshot=snapshot.digest, python_library=self.config.sources.python_library)
         num_bytes = sum(file.size for file, _ in snapshot.files if not file.outcome) or 2_100_000
         predictions = predict(num_bytes, len(snapshot.files), self.config.budget_s)
-        why_documents = self.run.store.why(DOCUMENTS, config)
-        lines, reasons = [], list(why_documents)
-        for stage in _RUN_STAGES:
+        lines: list[PlannedStage] = []
+        reasons = list(self.run.store.why(DOCUMENTS, config))
+        for stage in _STAGES:
             if stage == "vectors" and (find_weights(ENCODER) is None or self._other_language()):
                 lines.append(PlannedStage(stage, True, ("skipped: no weights that read this language",), 0.0, 0, 0))
                 continue
-            if stage != "documents" and not reasons and self._current(stage) is None:
-                reasons = ["never built"]
+            missing = stage != "documents" and self._current(stage) is None
+            if missing and stage not in _PACKAGE_STAGES:
+                reasons = reasons or ["never built"]
+            # what depends on the package alone waits for no document
+            own = (["never built"] if missing else []) if stage in _PACKAGE_STAGES else reasons
             guess = predictions[stage]
-            lines.append(
-                PlannedStage(
-                    stage,
-                    not reasons,
-                    tuple(reasons),
-                    guess.seconds if reasons else 0.0,
-                    guess.memory_bytes,
-                    guess.disk_bytes,
-                )
-            )
+            seconds = guess.seconds if own else 0.0
+            lines.append(PlannedStage(stage, not own, tuple(own), seconds, guess.memory_bytes, guess.disk_bytes))
             if stage == "documents" and reasons:
                 reasons = ["input documents"]
         return lines
@@ -290,15 +289,24 @@ def _language_of(index: Artifact) -> str:
 _READABLE = "readable are md, rst, txt, html, pdf, docx, ipynb, py, jsonl, csv, and .gz of these"
 
 
-def take_snapshot(config: BuildConfig, folder: Path | None) -> Snapshot:
-    """The files of the folder with the digests of those that are to be read."""
-    if config.sources.python_library:
-        import platform
+def check_writer(writer: WriterConfig) -> None:
+    """Ask the endpoint one word: one that is down or answers nonsense is told before minutes are spent on the rest."""
+    if writer.url:
+        from whelm.generate.remote import Message, RemoteGenerator
 
+        endpoint = RemoteGenerator(writer.url, writer.model, key_env=writer.key_env or None)
+        endpoint.complete([Message("user", "Answer with the word: ready")], max_tokens=5)
+
+
+def take_snapshot(config: BuildConfig, folder: Path | None, run: Path) -> Snapshot:
+    """The files of the folder with the digests of those that are to be read; the run's own files are no documents."""
+    if config.sources.python_library:
         return Snapshot((), digest(["python", platform.python_version()]))
     assert folder is not None
     files: list[tuple[SourceFile, str]] = []
-    for file in scan_folder(folder, config.sources.ignore):
+    inside = run.resolve().is_relative_to(folder.resolve())
+    own = [f"/{run.resolve().relative_to(folder.resolve()).as_posix()}/"] if inside else []
+    for file in scan_folder(folder, [*config.sources.ignore, *own]):
         stop.check()
         files.append((file, "" if file.outcome else _digest_of(file)))
     return Snapshot(tuple(files), digest([[f.path, f.format, f.compressed, f.outcome, f.reason, d] for f, d in files]))
@@ -325,9 +333,6 @@ def _ledger_summary(path: Path) -> str:
 
 def _link(source: Path, target: Path) -> None:
     """The same file under a second name, swapped in by a rename."""
-    import os
-    import shutil
-
     part = target.with_name(f".{target.name}.part")
     with guard_disk("publishing", target):
         part.unlink(missing_ok=True)

@@ -56,8 +56,6 @@ class PlanNumbers:
     """Texts that get the encoder's vector before questions are asked"""
     package_steps: int
     """Steps of teaching the reader on the package's questions"""
-    folder_steps: int
-    """Steps of teaching the reader on the folder's questions"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +81,7 @@ _CHARACTERS_PER_TOKEN = 4.2  # English text in WordPiece tokens
 _PACKAGE_SHARE = 0.6  # of the budget, for the part that is made once a machine
 _MOST_PACKAGE_S = 180.0  # more does not help: the package's questions are learnt by then
 _MEASURING_TEXTS = 24
+_PACKAGE_CHARACTERS = 705_000  # of the package's English passages and questions, without its test fold
 
 
 def measured_rates() -> Rates:
@@ -124,13 +123,8 @@ def _run(context: Context) -> Outcome:
     characters, chunks = context.options.documents.get("characters", 0), context.options.index.get("chunks", 0)
     tokens_a_text = max(8.0, characters / _CHARACTERS_PER_TOKEN / max(chunks, 1)) + 8  # title and headings
     texts = int(max(config.budget_s, 60.0) * rates.tokens_embedded / tokens_a_text)
-    package_s = min(_PACKAGE_SHARE * config.budget_s, _MOST_PACKAGE_S) if config.language == "en" else 0.0
-    folder_s = max(0.0, config.budget_s - package_s) if config.language == "en" else 0.0
-    numbers = PlanNumbers(
-        vector_texts=texts,
-        package_steps=int(package_s * rates.steps_taught),
-        folder_steps=int(folder_s * rates.steps_taught),
-    )
+    package_s = _package_seconds(config.budget_s) if config.language == "en" else 0.0
+    numbers = PlanNumbers(vector_texts=texts, package_steps=int(package_s * rates.steps_taught))
     guesses = predict(characters, context.options.documents.get("documents", 0), config.budget_s, chunks)
     (context.out / "plan.json").write_text(json.dumps({
         "numbers": asdict(numbers), "rates": asdict(rates), "predictions": {n: asdict(p) for n, p in guesses.items()},
@@ -138,7 +132,6 @@ def _run(context: Context) -> Outcome:
     return Outcome(metrics={
         "passages embedded": Metric(float(min(texts, chunks)), n=chunks),
         "steps for the package": Metric(float(numbers.package_steps)),
-        "steps for the folder": Metric(float(numbers.folder_steps)),
     })  # fmt: skip
 
 
@@ -157,6 +150,9 @@ def predict(characters: int, num_documents: int, budget_s: float, num_chunks: in
     megabytes = characters / 1e6
     base = 400 << 20  # the interpreter with torch and the weights
     embed_s = characters / _CHARACTERS_PER_TOKEN / rates.tokens_embedded if rates.tokens_embedded else 0.0
+    package_embed_s = (
+        _PACKAGE_CHARACTERS / _CHARACTERS_PER_TOKEN / rates.tokens_embedded if rates.tokens_embedded else 0.0
+    )
     vectors_s = min(embed_s, max(budget_s, 60.0))
     asked = min(900.0, 3.0 * num_documents)
 
@@ -170,7 +166,14 @@ def predict(characters: int, num_documents: int, budget_s: float, num_chunks: in
         "vectors": prediction(vectors_s, 4 * 384 * chunks, 4 * 384 * chunks),
         "questions": prediction(1 + 2.0 * megabytes, 4 * characters, 400 * asked),
         "retriever": prediction(2 + 0.06 * asked / 4),
-        "reader": prediction(budget_s, 1200 << 20, 100 << 20),
-        "answers": prediction(5 + 0.25 * asked / 3),
-        "evaluation": prediction(5 + 0.35 * asked / 4),
+        "retriever-prior": prediction(8 + package_embed_s, 700 << 20),
+        "package-reader": prediction(25 + package_embed_s + _package_seconds(budget_s), 1500 << 20, 100 << 20),
+        "reader": prediction(3 + 0.2 * min(asked, 120), 1400 << 20, 100 << 20),
+        "answers": prediction(5 + 0.25 * asked / 3, 1400 << 20),
+        "evaluation": prediction(5 + 0.35 * asked / 4, 1500 << 20),
     }
+
+
+def _package_seconds(budget_s: float) -> float:
+    """Of the budget, for teaching on the package's questions."""
+    return min(_PACKAGE_SHARE * budget_s, _MOST_PACKAGE_S)

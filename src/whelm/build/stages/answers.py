@@ -2,8 +2,9 @@
 
 The threshold is the largest at which at most `false_refusals` of the answerable tune questions would be refused. A
 folder's own questions are not worded as people word theirs, so their threshold is shrunk towards the one that holds for
-questions that people wrote about other folders (`PACKAGE_THRESHOLD`), which counts as `_PACKAGE_WEIGHT` questions. Where an endpoint writes, quoting and writing are compared on tune, and `auto`
-uses the one whose answers agree better with the reference.
+questions that people wrote about other folders (`PEOPLE_THRESHOLD`), which counts as `_PEOPLE_WEIGHT` questions. Where an
+endpoint writes, quoting and writing are compared on tune, and `auto` uses the one whose answers agree better with the
+reference.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from whelm.measure.calibration import auc, threshold_at
 
 __all__ = ["ANSWERS", "AnswersConfig", "hidden_for", "load_settings", "sampled"]
 
-PACKAGE_THRESHOLD = 0.35  # of `answer.sureness`: 3% of people's answerable questions lie below, 80% of the others
-_PACKAGE_WEIGHT = 400.0
+PEOPLE_THRESHOLD = 0.35  # of `answer.sureness`: 3% of people's answerable questions lie below, 80% of the others
+_PEOPLE_WEIGHT = 400.0
 _MOST_OWN = 50.0  # made questions, however many, must not outvote people's
 _MOST_ASKED = 250
 _MOST_WRITTEN = 40  # an endpoint takes seconds an answer
@@ -40,7 +41,6 @@ class AnswersConfig:
 
     answers: AnswerConfig
     writer: WriterConfig
-    language: str
 
 
 def _run(context: Context) -> Outcome:
@@ -58,12 +58,12 @@ def _run(context: Context) -> Outcome:
     scores = np.array(surest)
     rate = config.answers.false_refusals
     own = threshold_at(scores[there], rate) if there.any() else 0.0
-    package = PACKAGE_THRESHOLD
+    people = PEOPLE_THRESHOLD
     weight = min(_MOST_OWN, float(there.sum()))
-    threshold = (weight * own + _PACKAGE_WEIGHT * package) / (weight + _PACKAGE_WEIGHT) if weight else package
+    threshold = (weight * own + _PEOPLE_WEIGHT * people) / (weight + _PEOPLE_WEIGHT) if weight else people
     use, won = _who_answers(answerer, config, questions)
     body = {
-        "threshold": threshold, "own": own, "package": package, "candidates": config.answers.candidates, "use": use,
+        "threshold": threshold, "own": own, "people": people, "candidates": config.answers.candidates, "use": use,
         "false_refusals": rate, "writing": won,
         "curve": [[float(t), float((scores[there] < t).mean()) if there.any() else 0.0,
                    float((scores[~there] < t).mean()) if (~there).any() else 0.0] for t in np.linspace(0, 1, 101)],

@@ -36,7 +36,6 @@ class EvaluationConfig:
 
     answers: AnswerConfig
     writer: WriterConfig
-    language: str
 
 
 def _run(context: Context) -> Outcome:

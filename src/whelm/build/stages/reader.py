@@ -25,7 +25,7 @@ from whelm.data.grounded import load_grounded_sets
 from whelm.data.questions import people_weight
 from whelm.retrieve.embed import load_embedder
 
-__all__ = ["PACKAGE_READER", "READER", "PackageReaderConfig", "ReaderConfig"]
+__all__ = ["PACKAGE_READER", "READER", "PackageReaderConfig"]
 
 _MOST_ASKED = 120
 _WEIGHT = 10.0
@@ -38,15 +38,6 @@ class PackageReaderConfig:
     embedders: tuple[tuple[str, str], ...]
     steps: int
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReaderConfig:
-    """How the folder's part is taught."""
-
-    steps: int
-    seed: int
-    language: str
 
 
 def _run_package(context: Context) -> Outcome:
