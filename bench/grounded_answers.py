@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from whelm.answer.examples import ReadingExample, examples_of, examples_of_squad, in_test_fold
+from whelm.answer.examples import ReadingExample, examples_of, examples_of_squad
 from whelm.answer.reader import Reader, Reading
 from whelm.answer.signals import Passage
 from whelm.answer.teach import measured_step_seconds, teach_package_reader, teach_reader, with_cosines
@@ -37,13 +37,14 @@ from whelm.core.device import threads
 from whelm.core.events import subscribe
 from whelm.core.random import fraction, rng
 from whelm.core.types import Event, Metric
+from whelm.data.grounded import load_everyday_sets, load_grounded_sets, load_teaching_sets
+from whelm.hub.weights import ENCODER, STATIC
 from whelm.measure.calibration import auc, expected_calibration_error, risk_coverage
 from whelm.measure.intervals import mean_interval
 from whelm.measure.text import best_over
 from whelm.retrieve.embed import load_embedder
 from whelm.text.analyzer import analyzer_for
 
-STATIC, ENCODER = "wordllama-256", "minilm-l6"
 Judged = list[tuple[ReadingExample, list[Reading]]]
 
 
@@ -75,20 +76,22 @@ def main() -> None:
 
 
 def grounded(options: argparse.Namespace) -> dict[str, Any]:
-    """Taught on the package's sets outside the test fold."""
-    sets = [row for path in sorted((options.data / "grounded_answers").glob("*.jsonl")) for row in _jsonl(path)]
+    """Taught on the package's sets outside the test fold, none of which the encoder has seen."""
+    sets = load_teaching_sets()
     static, encoder = load_embedder(STATIC), load_embedder(ENCODER)
     began = time.perf_counter()
     steps = _steps(options, options.package_minutes * 60, reserve_s=70)
     reader = teach_package_reader(sets, static, encoder, steps, options.seed, _scratch(options, "package"))
     taught_s = time.perf_counter() - began
     body: dict[str, Any] = {"taught_seconds": round(taught_s, 1), "steps": steps, "teaching": reader.record}
-    held = examples_of([s for s in sets if in_test_fold(s["id"])])
+    held = examples_of([s for s in load_grounded_sets() if s.test])
+    everyday = examples_of([s for s in load_everyday_sets() if s.test and s.language == "en"])
     languages = sorted({e.language for e in held})
     for language in [*languages, "other"]:
         own = [e for e in held if e.language == language or (language == "other" and e.language != "en")]
         if own:
             body[language] = measured(reader, own)
+    body["everyday"] = measured(reader, everyday)
     body["by_kind"] = by_kind(reader, [e for e in held if e.language == "en"])
     for path in options.sets:
         examples = examples_of(_jsonl(path))

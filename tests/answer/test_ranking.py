@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whelm.answer.ranking import FEATURES, PRIOR, FinalRanking, RankingSample, features, fit_ranking
+from whelm.answer.ranking import FEATURES, PRIOR, FinalRanking, RankingSample, features, fit_ranking, lifted
 from whelm.core.types import Document
 
 
@@ -13,8 +13,8 @@ def test_features_by_hand() -> None:
     documents = [Document("a", "", "os.path.join"), Document("b", "", "How to join paths")]
     words = [frozenset({"join"}), frozenset({"join", "path"})]
     rows = features(frozenset({"join"}), np.array([0.5, 0.25]), np.array([2.0, 4.0]), {"a": 0.7}, documents, words)
-    assert rows[0].tolist() == [0.0, 0.5, 0.5, 0.7, 2.0, 1.0]
-    assert rows[1].tolist() == [0.0, 0.25, 1.0, 0.0, 0.0, 0.5]
+    assert rows[0].tolist() == [0.0, 0.5, 0.5, 0.7, 2.0, 1.0, 0.0]
+    assert rows[1].tolist() == [0.0, 0.25, 1.0, 0.0, 0.0, 0.5, 0.0]
 
 
 def test_without_questions_the_prior_stands() -> None:
@@ -43,3 +43,13 @@ def test_it_survives_hostile_scales_and_is_kept(tmp_path) -> None:  # type: igno
     assert np.isfinite(fitted.weights).all()
     fitted.save(tmp_path / "ranking.json")
     assert FinalRanking.load(tmp_path / "ranking.json") == fitted
+
+
+def test_documents_stand_in_the_order_of_the_sum_of_their_candidates() -> None:
+    scores = np.array([2.0, 1.9, 1.8, 2.1])
+    names = ["several", "several", "several", "single"]
+    raised = lifted(scores, names)
+    assert raised[3] == 2.1 and np.argmax(raised) == 0
+    # within one document nothing moves, and its best is the logarithm of its sum
+    assert np.allclose(raised[:3] - raised[0], scores[:3] - scores[0])
+    assert np.isclose(raised[0], np.log(np.exp(scores[:3]).sum()))

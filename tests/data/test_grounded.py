@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from whelm.core.errors import DataError
-from whelm.data.grounded import is_test, load_grounded_sets, parse_set
+from whelm.data.grounded import is_test, load_everyday_sets, load_grounded_sets, load_teaching_sets, parse_set
 
 RECORD: dict[str, Any] = {
     "id": "x-1", "domain": "d", "language": "en",
@@ -80,3 +80,13 @@ def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text((json.dumps(RECORD) + "\n") * 2)
     with pytest.raises(DataError, match="comes twice"):
         load_grounded_sets(tmp_path)
+
+
+def test_the_everyday_sets_have_the_same_form_and_no_set_serves_two_ends() -> None:
+    everyday = load_everyday_sets()
+    assert len(everyday) == 1240
+    assert {s.language for s in everyday} == {"en", "de"}
+    teaching = load_teaching_sets()
+    assert not [s.id for s in teaching if s.test or s.teaches_encoder]
+    assert not [s.id for s in everyday if s.test and s.teaches_encoder]
+    assert {s.id for s in everyday} & {s.id for s in load_grounded_sets()} == set()

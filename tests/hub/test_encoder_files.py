@@ -15,6 +15,7 @@ import torch
 
 from whelm.core.errors import CorruptError, MissingError, ModelError
 from whelm.hub.encoder_files import load_encoder, save_encoder
+from whelm.hub.low_rank_file import read_low_rank
 from whelm.hub.safetensors_file import read_tensors, write_tensors
 from whelm.hub.weights import WeightFiles
 
@@ -81,6 +82,18 @@ def test_hidden_states_equal_transformers_on_minilm(
     peer = transformers.BertModel.from_pretrained(files.model.parent, attn_implementation="eager").eval()
     encoder, _ = load_encoder(files)
     assert _relative_difference(encoder, peer, seed) <= 1e-4
+
+
+def test_an_update_is_added_to_the_matrices_and_changes_no_other(weights: Mapping[str, WeightFiles]) -> None:
+    files = weights["minilm-asked"]
+    assert files.update is not None
+    base, _ = load_encoder(weights["minilm-l6"])
+    updated, _ = load_encoder(files)
+    before, after = base.state_dict(), updated.state_dict()
+    added = read_low_rank(files.update, {name: tuple(tensor.shape) for name, tensor in before.items()})
+    assert len(added) == 24  # four matrices of six layers
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name], tensor + torch.from_numpy(added[name]) if name in added else tensor)
 
 
 def test_what_we_save_transformers_and_we_load_alike(transformers: ModuleType, tmp_path: Path) -> None:

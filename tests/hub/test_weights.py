@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,25 @@ def test_fetch_says_what_went_wrong(places: dict[str, Path], monkeypatch: pytest
     monkeypatch.setattr(subprocess, "run", other)
     with pytest.raises(ModelError, match="do not fit"):
         fetch("tiny")
+
+
+@pytest.mark.parametrize("wrong", [None, b"an upd4te"])
+def test_an_update_must_fit_as_the_weights_must(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: bytes | None
+) -> None:
+    update = _file("update.safetensors", b"an update")
+    tiny = hub.NAMED["tiny"]
+    monkeypatch.setattr(hub, "NAMED", {"tiny": tiny, "asked": replace(tiny, name="asked", base="tiny", update=update)})
+    monkeypatch.setattr(hub.resources, "files", lambda package: tmp_path)
+    _fill(places["WHELM_WEIGHTS"])  # under the name of its base
+    (tmp_path / "assets").mkdir()
+    if wrong is not None:
+        (tmp_path / "assets" / "update.safetensors").write_bytes(wrong)
+    assert find_weights("asked") is None and find_weights("tiny") is not None
+    (tmp_path / "assets" / "update.safetensors").write_bytes(b"an update")
+    found = find_weights("asked")
+    assert found is not None and found.update == tmp_path / "assets" / "update.safetensors"
+    assert found.sha256 == update.sha256 and found.model == places["WHELM_WEIGHTS"] / "model.safetensors"
 
 
 def test_the_table_is_whole() -> None:

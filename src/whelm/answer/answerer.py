@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from whelm.answer.followup import understand
 from whelm.answer.quotes import Quotable, choose_quotes
-from whelm.answer.ranking import FinalRanking, features
+from whelm.answer.ranking import FinalRanking, features, lifted
 from whelm.answer.reader import Reader, Reading
 from whelm.answer.signals import Passage
 from whelm.answer.sureness import sureness
 from whelm.answer.write import Writer, write_answer
 from whelm.core.errors import DataError, MissingError
 from whelm.core.types import NOT_SUPPORTED, Answer, Chunk, Citation, Conversation, Document, Embedder, Evidence, Hit
+from whelm.hub.weights import ENCODER
 from whelm.retrieve.index import FolderIndex
 from whelm.retrieve.search import HybridRetriever
 from whelm.text.analyzer import analyzer_for
@@ -38,7 +39,6 @@ _SURELY_NEW, _SURELY_FOLLOWS = 0.1, 0.5  # probability that a question follows u
 _QUOTED = 3  # passages that sentences are quoted from
 _SENTENCES, _SENTENCE = 12, 240  # sentences of a passage, and characters of each, that the encoder compares
 _COSINE = 1.5  # weight of the encoder's cosine of a sentence beside its fit
-_ENCODER = "minilm-l6"  # whose cosines the reader was taught with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +119,7 @@ class Answerer:
                 f"the question has {len(question):,} characters", f"at most {MAX_QUESTION_CHARACTERS:,} are read"
             )
         text, candidates = self._understood(question, conversation, hidden)
-        hits = tuple(replace(c.hit, score=c.score) for c in candidates[:k])
+        hits = tuple(replace(c.hit, score=c.score) for c in _documents_first(candidates)[:k])
         probability = _sure(candidates)
         answer = Answer(question, hits=hits, probability=probability, standalone=text if text != question else "")
         if candidates and probability >= self.settings.threshold:
@@ -150,7 +150,7 @@ class Answerer:
     def candidates(self, question: str, *, hidden: Collection[str] = (), search: str = "") -> list[Candidate]:
         """The chunks that were found, best first; `search` is what to search for, if not the question."""
         found = self._find(question, hidden, search)
-        scores = self.ranking.scores(found.rows)
+        scores = lifted(self.ranking.scores(found.rows), [hit.document for hit in found.hits])
         unread = Reading(0.0, 0, 0, 0.0)
         candidates = [
             Candidate(
@@ -208,7 +208,7 @@ class Answerer:
         chosen_one = embedders.get(self.retriever.config.which) or next(iter(embedders.values()), None)
         if chosen_one is None:
             raise MissingError(
-                "there are no weights that make vectors", "whelm model fetch wordllama-256, then build again"
+                "there are no weights that make vectors", "whelm model fetch minilm-l6, then build again"
             )
         return chosen_one.embed(texts)
 
@@ -224,10 +224,10 @@ class Answerer:
         bm25 = ranking.text[places]
         cosines = np.nan_to_num(ranking.dense[places])
         rows = self._features(question, [documents[hit.document] for hit in hits], cosines, bm25)
-        order = np.argsort(-self.ranking.scores(rows), kind="stable")
+        order = np.argsort(-lifted(self.ranking.scores(rows), [hit.document for hit in hits]), kind="stable")
         hits, rows = [hits[i] for i in order], rows[order]
         chunks = [self.index.chunk(hit.chunk) for hit in hits]
-        of_encoder = self.retriever.embedder_name == _ENCODER
+        of_encoder = self.retriever.embedder_name == ENCODER
         passages = [
             Passage(
                 _text(documents, chunk),
@@ -292,7 +292,7 @@ class Answerer:
     ) -> NDArray[np.float32] | float:
         """What the encoder says of each sentence, if it searches here: float32 [sentences]."""
         encoder = self.reader.encoder
-        if encoder is None or self.retriever.embedder_name != _ENCODER or not spans:
+        if encoder is None or self.retriever.embedder_name != ENCODER or not spans:
             return 0.0
         texts = [question, *(text[start : min(end, start + _SENTENCE)] for start, end in spans[:_SENTENCES])]
         vectors = encoder.embed(texts, "query")
@@ -320,6 +320,14 @@ class Answerer:
         return replace(
             answer, answer=written.text, supported=True, mode="write", citations=tuple(cited), evidence_cut=cut
         )
+
+
+def _documents_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Each document's best candidate, then the others."""
+    first: dict[str, str] = {}
+    for candidate in candidates:
+        first.setdefault(candidate.document.id, candidate.chunk.id)
+    return sorted(candidates, key=lambda c: first[c.document.id] != c.chunk.id)
 
 
 def _sure(candidates: Sequence[Candidate]) -> float:

@@ -26,7 +26,7 @@ from whelm.core.errors import CorruptError
 from whelm.hub.encoder_files import load_encoder
 from whelm.hub.encoder_tokenizer import EncoderTokenizer
 from whelm.hub.safetensors_file import read_tensors, write_tensors
-from whelm.hub.weights import find_weights
+from whelm.hub.weights import ENCODER, find_weights
 
 __all__ = ["MAX_WINDOW", "DeepReader", "DeepReading"]
 
@@ -57,8 +57,8 @@ class DeepReader:
 
     @classmethod
     def untaught(cls) -> DeepReader | None:
-        """From the weights of minilm-l6, or None where they are not on this machine."""
-        files = find_weights("minilm-l6")
+        """From the encoder's weights, or None where they are not on this machine."""
+        files = find_weights(ENCODER)
         if files is None:
             return None
         encoder, tokenizer = load_encoder(files)

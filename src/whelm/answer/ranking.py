@@ -1,9 +1,12 @@
 """The last word on the order of candidates: what the reader says, what search says, and which document it is.
 
-    s(c) = w . [reader's logit, cosine, BM25 (1 = the best's), prominence, depth, named],   P(c) = softmax over candidates
+    s(c) = w . [reader's logit, cosine, BM25 (1 = the best's), prominence, depth, named, container],   P(c) = softmax over candidates
+
+    P(document) = sum of P(c) over its candidates      `lifted`: a document that answers says so in several places
 
 The reader judges text alone; the document's standing is not in it: of two that answer, the one that others speak of
-(`prominence`) and that lies less deep (`os.mkdir` before `importlib.resources.abc.X.mkdir`) is the likelier wish. The
+(`prominence`, that of what it belongs to included: `container`) and that lies less deep (`os.mkdir` before
+`importlib.resources.abc.X.mkdir`) is the likelier wish. The
 weights are fitted by maximum a posteriori, with a Gaussian prior around given weights: few questions change little.
 """
 
@@ -19,13 +22,13 @@ from numpy.typing import NDArray
 
 from whelm.core.types import Document
 
-__all__ = ["FEATURES", "FinalRanking", "RankingSample", "features", "fit_ranking"]
+__all__ = ["FEATURES", "FinalRanking", "RankingSample", "features", "fit_ranking", "lifted"]
 
-FEATURES = ("reader", "cosine", "text", "prominence", "depth", "named")
+FEATURES = ("reader", "cosine", "text", "prominence", "depth", "named", "container")
 # fitted to questions that people wrote about several folders, none of them used to measure
-PRIOR = (0.4, 14.0, 1.2, 3.0, -0.4, 0.3)
+PRIOR = (0.1, 20.0, 3.0, 1.0, -1.0, -0.4, 1.3)
 # standard deviations of the prior: the document's standing cannot be learnt from questions made of its text
-_SPREAD = (0.2, 4.0, 0.6, 0.5, 0.1, 0.3)
+_SPREAD = (0.2, 4.0, 0.6, 0.3, 0.1, 0.3, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,30 @@ def features(
     for i, document in enumerate(documents):
         named = title_words[i]
         share = len(named & question_words) / len(named) if named else 0.0
-        rows[i] = (0.0, cosines[i], bm25[i] / best, prominence.get(document.id, 0.0), _depth(document), share)
+        standing = prominence.get(document.id, 0.0)
+        container = prominence.get(_container(document), 0.0) if _container(document) else standing
+        rows[i] = (0.0, cosines[i], bm25[i] / best, standing, _depth(document), share, container)
     return rows
+
+
+def lifted(scores: NDArray[np.float64], documents: Sequence[str]) -> NDArray[np.float64]:
+    """Each candidate's score, raised by what the others of its document add: log sum exp of theirs less their best.
+
+    Sorted by these, documents stand in the order of P(document) and the candidates of one in their own.
+    """
+    out = scores.astype(np.float64).copy()
+    places: dict[str, list[int]] = {}
+    for place, document in enumerate(documents):
+        places.setdefault(document, []).append(place)
+    for own in places.values():
+        best = scores[own].max()
+        out[own] += np.log(np.exp(scores[own] - best).sum())
+    return out
+
+
+def _container(document: Document) -> str:
+    """What an object belongs to by its dotted name: a method to its class, a function to its module; files to none."""
+    return document.title.rpartition(".")[0] if " " not in document.title else ""
 
 
 def _depth(document: Document) -> float:

@@ -44,7 +44,7 @@ def teach_deep(
     """The taught reader, the model that joins it with the cheap signals (None: not worth it), and its figures."""
     reader = DeepReader.untaught()
     if reader is None:
-        return None, None, {"skipped": "no weights of minilm-l6 on this machine"}
+        return None, None, {"skipped": "no weights of the encoder on this machine"}
     if start is not None:
         reader.model.load_state_dict(start.model.state_dict())
     columns = COLUMNS["cosine"]

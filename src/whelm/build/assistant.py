@@ -24,7 +24,7 @@ from whelm.build.run import Run, open_run, package_store
 from whelm.build.stages.answers import ANSWERS, AnswersConfig
 from whelm.build.stages.documents import DOCUMENTS, DocumentsConfig, DocumentsOptions, Snapshot, read_ledger
 from whelm.build.stages.evaluation import EVALUATION, EvaluationConfig
-from whelm.build.stages.index import INDEX, STATIC, IndexConfig, IndexOptions
+from whelm.build.stages.index import INDEX, IndexConfig, IndexOptions
 from whelm.build.stages.questions import QUESTIONS, QuestionsConfig
 from whelm.build.stages.reader import PACKAGE_READER, READER, PackageReaderConfig
 from whelm.build.stages.retriever import PRIOR, RETRIEVER, PriorConfig, RetrieverConfig
@@ -37,11 +37,10 @@ from whelm.core.errors import DataError, WhelmError
 from whelm.core.files import guard_disk
 from whelm.core.stage import Stage
 from whelm.data.sources import SourceFile, scan_folder
-from whelm.hub.weights import find_weights
+from whelm.hub.weights import ENCODER, STATIC, find_weights
 
 __all__ = ["PlannedStage", "build_assistant", "plan", "update"]
 
-ENCODER = "minilm-l6"
 _STAGES = (
     "documents", "index", "plan", "vectors", "questions", "retriever-prior", "retriever", "package-reader", "reader", "answers",
     "evaluation",

@@ -17,6 +17,7 @@ from whelm.answer.word_weights import FolderWordWeights
 from whelm.answer.write import Writer
 from whelm.build.config import WriterConfig
 from whelm.core.types import Embedder
+from whelm.hub.weights import ENCODER, STATIC
 from whelm.retrieve.embed import load_embedder
 from whelm.retrieve.index import FolderIndex
 from whelm.retrieve.search import HybridRetriever
@@ -38,8 +39,8 @@ def open_answerer(
     for wanted in (search.which, search.fallback):
         if wanted and wanted in index.embedders and (embedder := load_embedder(wanted)) is not None:
             embedders[wanted] = embedder
-    static = embedders.get("wordllama-256")
-    encoder = embedders.get("minilm-l6")
+    static = embedders.get(STATIC)
+    encoder = embedders.get(ENCODER)
     reader_at = paths.get("reader") or paths.get("package-reader")
     reader = Reader.load(reader_at, static=static, encoder=encoder) if reader_at else UntaughtReader(static, encoder)
     reader.signals.weights = FolderWordWeights(index, reader.weights)

@@ -98,9 +98,10 @@ def measured_rates() -> Rates:
 
 
 def _embedding_rate() -> float:
+    from whelm.hub.weights import ENCODER
     from whelm.retrieve.embed import load_embedder
 
-    embedder = load_embedder("minilm-l6")
+    embedder = load_embedder(ENCODER)
     if embedder is None:
         return 0.0
     text = "The planner measures how many tokens the encoder reads in a second, on text of ordinary length. " * 8

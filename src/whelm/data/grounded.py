@@ -16,7 +16,10 @@ from typing import Any
 
 from whelm.core.errors import DataError
 
-__all__ = ["GroundedQuestion", "GroundedSet", "Passage", "Quote", "is_test", "load_grounded_sets", "parse_set"]
+__all__ = [
+    "GroundedQuestion", "GroundedSet", "Passage", "Quote", "is_test", "load_everyday_sets", "load_grounded_sets",
+    "load_teaching_sets", "parse_set",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,29 @@ class GroundedSet:
     def test(self) -> bool:
         return is_test(self.id)
 
+    @property
+    def teaches_encoder(self) -> bool:
+        """Three folds of five teach the encoder, another the reader: it must not read what its encoder knows by heart."""
+        return self.language == "en" and _fold(self.id) >= 2
+
 
 def is_test(identifier: str) -> bool:
     """Whether a set belongs to the fold that is never used for teaching or tuning."""
-    return int(hashlib.sha256(identifier.encode()).hexdigest(), 16) % 5 == 0
+    return _fold(identifier) == 0
+
+
+def _fold(identifier: str) -> int:
+    return int(hashlib.sha256(identifier.encode()).hexdigest(), 16) % 5
+
+
+def load_everyday_sets() -> list[GroundedSet]:
+    """The sets of `assets/everyday_questions`: small ones, asked in people's words; the same form, the same test fold."""
+    return load_grounded_sets(Path(str(resources.files("whelm").joinpath("assets", "everyday_questions"))))
+
+
+def load_teaching_sets() -> list[GroundedSet]:
+    """What teaches the reader and draws the prior of alpha: no set of a test fold, none that the encoder has seen."""
+    return [s for s in (*load_grounded_sets(), *load_everyday_sets()) if not s.test and not s.teaches_encoder]
 
 
 def load_grounded_sets(folder: Path | None = None) -> list[GroundedSet]:

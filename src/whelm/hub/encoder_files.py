@@ -22,6 +22,7 @@ from torch import Tensor
 
 from whelm.core.errors import MissingError, ModelError
 from whelm.hub.encoder_tokenizer import EncoderTokenizer
+from whelm.hub.low_rank_file import read_low_rank
 from whelm.hub.safetensors_file import read_tensors, write_tensors
 from whelm.hub.weights import WeightFiles
 from whelm.models.encoder import Encoder, EncoderConfig
@@ -76,6 +77,9 @@ def load_encoder(weights: WeightFiles | str | Path, dtype: str = "float32") -> t
     with torch.device("meta"):  # sizes without memory and without random numbers
         encoder = Encoder(config)
     state = _to_ours(read_tensors(model), encoder, model)
+    if isinstance(weights, WeightFiles) and weights.update is not None:
+        added = read_low_rank(weights.update, {name: tuple(tensor.shape) for name, tensor in state.items()})
+        state |= {name: state[name] + torch.from_numpy(matrix) for name, matrix in added.items()}
     kind = _dtype(dtype)
     encoder.load_state_dict({name: tensor.to(kind) for name, tensor in state.items()}, assign=True)
     wrapped = EncoderTokenizer.from_file(tokenizer)

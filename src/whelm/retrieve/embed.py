@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whelm.core.errors import DataError
-from whelm.hub.weights import NAMED, WeightFiles, find_weights
+from whelm.hub.weights import ENCODER, NAMED, STATIC, WeightFiles, find_weights
 from whelm.models.static import normalize_rows
 
 if TYPE_CHECKING:  # a question answered by static vectors alone never waits for torch
@@ -45,7 +45,7 @@ _BLOCK_CHARACTERS = 2_000_000  # bounds what is held as tokens at once
 class StaticEmbedder:
     """Static vectors as an `Embedder`."""
 
-    def __init__(self, vectors: StaticVectors, tokenizer: StaticTokenizer, name: str = "wordllama-256") -> None:
+    def __init__(self, vectors: StaticVectors, tokenizer: StaticTokenizer, name: str = STATIC) -> None:
         self.vectors = vectors
         self.tokenizer = tokenizer
         self.name = name
@@ -70,7 +70,7 @@ class EncoderEmbedder:
     """A sentence encoder as an `Embedder`."""
 
     def __init__(
-        self, encoder: Encoder, tokenizer: EncoderTokenizer, name: str = "minilm-l6", max_tokens: int = MAX_TOKENS
+        self, encoder: Encoder, tokenizer: EncoderTokenizer, name: str = ENCODER, max_tokens: int = MAX_TOKENS
     ) -> None:
         self.encoder = encoder
         self.tokenizer = tokenizer

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from whelm.core.errors import ConfigError
 from whelm.core.types import Embedder, Hit
+from whelm.hub.weights import ENCODER, STATIC
 from whelm.retrieve.chunks import search_text
 from whelm.retrieve.index import FolderIndex
 
@@ -34,9 +35,9 @@ _REWORDED = 0.5  # a search token that only the rewording holds counts half
 class SearchConfig:
     alpha: float = 0.5
     """Weight of the vectors: 0 is text alone, 1 is vectors alone. Chosen on tune questions."""
-    which: str = "minilm-l6"
+    which: str = ENCODER
     """The embedder whose vectors are searched."""
-    fallback: str = "wordllama-256"
+    fallback: str = STATIC
     """The embedder that finds candidates where `which` has not reached all chunks, or is not there."""
     candidates: int = 100
     """Chunks that each side brings: recall at 100 of either side is above 0.9 on scifact."""

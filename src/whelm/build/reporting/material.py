@@ -15,7 +15,7 @@ from typing import Any
 from whelm.build.run import Run, RunState
 from whelm.core.artifact import Artifact
 from whelm.core.errors import WhelmError
-from whelm.hub.weights import WeightStatus, status
+from whelm.hub.weights import ENCODER, WeightStatus, status
 
 __all__ = ["STAGES", "Material", "read_material"]
 
@@ -126,7 +126,7 @@ def _why(stage: str, state: RunState, weights: tuple[WeightStatus, ...]) -> str:
     if stage in _QUOTING and state.edited_since_teaching:
         return ("removed by `whelm update`, because what it quoted may have been changed or deleted; "
                 "the same `whelm build` makes it anew")  # fmt: skip
-    if stage == "vectors" and (lost := next((w for w in weights if w.name == "minilm-l6" and not w.found), None)):
+    if stage == "vectors" and (lost := next((w for w in weights if w.name == ENCODER and not w.found), None)):
         return f"the weights {lost.name} were not found; get them with {lost.hint}"
     if stage in _PACKAGE and stage in (state.package or {}):
         return "its files are not in the user's cache any more; the next `whelm build` makes them again"

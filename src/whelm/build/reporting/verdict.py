@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from whelm.build.reporting.material import Material
+from whelm.hub.weights import STATIC
 
 __all__ = ["LANGUAGES", "RANKINGS", "differs", "language_name", "percent", "span", "verdict", "used_ranking"]
 
@@ -184,7 +185,7 @@ def _carried(material: Material) -> str:
     code = material.language
     if not code or code == "en":
         return ""
-    which = material.retriever.get("which", "wordllama-256")
+    which = material.retriever.get("which", STATIC)
     carrying = f"text search and static vectors ({which}) carry" if which else "text search alone carries"
     name = language_name(code)
     return f"; the documents are mostly {name}, where {carrying} the work, as the encoder was made for English"

@@ -13,6 +13,7 @@ from whelm.core import stop
 from whelm.core.digest import digest
 from whelm.core.stage import Context, Outcome, Stage
 from whelm.core.types import Metric
+from whelm.hub.weights import STATIC
 from whelm.retrieve.chunks import ChunkConfig, chunk
 from whelm.retrieve.embed import load_embedder
 from whelm.retrieve.index import FolderIndex
@@ -20,8 +21,6 @@ from whelm.retrieve.record import document_digest
 from whelm.retrieve.update import update_index
 
 __all__ = ["INDEX", "IndexConfig", "IndexOptions"]
-
-STATIC = "wordllama-256"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

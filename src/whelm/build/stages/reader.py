@@ -21,8 +21,9 @@ from whelm.build.stages.questions import read_questions
 from whelm.core import stop
 from whelm.core.stage import Context, Outcome, Stage
 from whelm.core.types import Metric, Question
-from whelm.data.grounded import load_grounded_sets
+from whelm.data.grounded import load_teaching_sets
 from whelm.data.questions import people_weight
+from whelm.hub.weights import ENCODER, STATIC
 from whelm.retrieve.embed import load_embedder
 
 __all__ = ["PACKAGE_READER", "READER", "PackageReaderConfig"]
@@ -44,7 +45,7 @@ def _run_package(context: Context) -> Outcome:
     config: PackageReaderConfig = context.config
     embedders = {name: load_embedder(name) for name, _ in config.embedders}
     reader = teach_package_reader(
-        load_grounded_sets(), embedders.get("wordllama-256"), embedders.get("minilm-l6"), steps=config.steps, seed=config.seed,
+        load_teaching_sets(), embedders.get(STATIC), embedders.get(ENCODER), steps=config.steps, seed=config.seed,
         scratch=context.scratch,
     )  # fmt: skip
     reader.save(context.out)

@@ -22,8 +22,9 @@ from whelm.build.stages.questions import read_questions
 from whelm.core import stop
 from whelm.core.stage import Context, Outcome, Stage
 from whelm.core.types import Document, Embedder, Metric, Question
-from whelm.data.grounded import is_test, load_grounded_sets
+from whelm.data.grounded import load_teaching_sets
 from whelm.data.questions import people_weight
+from whelm.hub.weights import ENCODER, STATIC
 from whelm.retrieve.chunks import ChunkConfig, chunk
 from whelm.retrieve.embed import load_embedder
 from whelm.retrieve.index import FolderIndex
@@ -35,7 +36,7 @@ __all__ = ["ALPHAS", "PRIOR", "RETRIEVER", "PriorConfig", "RetrieverConfig", "lo
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(21))
 _PRIOR_WEIGHT = 150.0
 _MOST_OWN = 50.0  # made questions repeat the text's words: many of them must not outvote people's
-_ENGLISH_ONLY = frozenset({"minilm-l6"})
+_ENGLISH_ONLY = frozenset({"minilm-l6", ENCODER})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,9 +117,9 @@ RETRIEVER = Stage("retriever", _run)
 def load_search_config(path: Path | None, language: str = "en") -> SearchConfig:
     """The chosen alpha and vectors; without a retriever yet, what the sketches found best."""
     if path is None:
-        return SearchConfig() if language == "en" else SearchConfig(which="wordllama-256")
+        return SearchConfig() if language == "en" else SearchConfig(which=STATIC)
     chosen = json.loads((path / "retriever.json").read_text())
-    return SearchConfig(alpha=chosen["alpha"], which=chosen["which"] or "minilm-l6")
+    return SearchConfig(alpha=chosen["alpha"], which=chosen["which"] or ENCODER)
 
 
 def _candidates(embedders: Mapping[str, Embedder]) -> list[tuple[str, Embedder | None]]:
@@ -158,10 +159,10 @@ def _reciprocal(scores: NDArray[np.float64], is_right: NDArray[np.bool_], docume
 
 
 def _package_folder() -> tuple[list[Document], list[Question]]:
-    """The package's passages as documents and its questions as questions about them, the test fold left out."""
+    """The package's passages as documents and its questions as questions about them, those that are kept for tests or were taught left out."""
     documents, questions = [], []
-    for group in load_grounded_sets():
-        if is_test(group.id) or group.language != "en":
+    for group in load_teaching_sets():
+        if group.language != "en":
             continue
         for number, passage in enumerate(group.passages, start=1):
             documents.append(Document(f"{group.id}/{number}", passage.text, passage.title, group.language))

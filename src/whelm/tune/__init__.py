@@ -1,0 +1,1 @@
+"""Small adaptations of models that were taught elsewhere."""
