@@ -46,3 +46,27 @@ def test_what_announces_takes_the_next_sentence_along() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     assert choose_quotes([]) == []
+
+
+def test_code_and_output_give_way_to_prose() -> None:
+    parts = [
+        "first line of code here", "The list holds three references to one object.", "Copy the inner list instead.",
+        "A comprehension does this best of all.", "[[5, None], [5, None]]",
+    ]  # fmt: skip
+    text = f"```\n{parts[0]}\n```\n" + "\n".join(parts[1:])
+    spans = [(text.index(part), text.index(part) + len(part)) for part in parts]
+    passage = Quotable(text, frozenset(), spans, np.array([1.5, 0.9, 0.8, 0.7, 1.6], np.float32), 1.0)
+    assert choose_quotes([passage]) == [(0, spans[1][0], spans[3][1])]
+
+
+def test_what_stands_beside_the_answer_fills_up() -> None:
+    sentences = [
+        "He read old scripts then.",
+        "He wanted a short name for it.",
+        "So he chose this one.",
+        "The end of it came.",
+    ]
+    text = " ".join(sentences)
+    spans = [(text.index(s), text.index(s) + len(s)) for s in sentences]
+    fits = np.array([0.1, 1.0, 0.1, 0.1], np.float32)
+    assert choose_quotes([Quotable(text, frozenset(), spans, fits, 1.0)]) == [(0, 0, spans[2][1])]

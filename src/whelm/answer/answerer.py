@@ -38,7 +38,7 @@ MAX_QUESTION_CHARACTERS = 20_000
 _SURELY_NEW, _SURELY_FOLLOWS = 0.1, 0.5  # probability that a question follows up the one before
 _QUOTED = 3  # passages that sentences are quoted from
 _SENTENCES, _SENTENCE = 12, 240  # sentences of a passage, and characters of each, that the encoder compares
-_COSINE = 1.5  # weight of the encoder's cosine of a sentence beside its fit
+_COSINE = 3.0  # weight of the encoder's cosine of a sentence beside its fit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,7 +237,7 @@ class Answerer:
             )
             for i, chunk in zip(order[: self.settings.read], chunks, strict=False)
         ]
-        readings = self.reader.read(question, passages, self.language)
+        readings = self.reader.read(question, passages, self.language, spans=False)
         if readings:
             rows[:, 0] = min(reading.score for reading in readings)
             rows[: len(readings), 0] = [reading.score for reading in readings]

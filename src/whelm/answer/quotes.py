@@ -4,8 +4,9 @@
 
 The fit and, where there is an encoder, the cosine say how well a sentence answers; the distance of its passage's score
 from the best one's keeps to the passages that rank high, yet lets what contradicts stand side by side. The first
-quotation is of the best passage. Headings and questions (of a list of questions and answers) are never quoted for
-themselves; a sentence that only announces ("do as follows:") takes what follows with it. Spans never overlap.
+quotation is of the best passage; where there are fewer than three, what stands beside it is quoted too, for it says
+mostly more of the same. Headings and questions (of a list of questions and answers) are never quoted for themselves,
+code and output seldom; a sentence that only announces ("do as follows:") takes what follows with it. Spans never overlap.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from numpy.typing import NDArray
 __all__ = ["Quotable", "choose_quotes"]
 
 MOST = 3
-_PASSAGE = 0.12  # a point of a passage's score against one of a sentence's
+_PASSAGE = 0.25  # a point of a passage's score against one of a sentence's
 _ENOUGH = 0.7  # of the best sentence, for a further one
 _LONGEST = 900
-_CODE = 0.4
+_CODE = 1.2
 _CODE_LINE = re.compile(
     r"^(?:>>>|\.\.\.|\$ | {4,}\S|\t)|[{};]\s*$|^\w+(?:\.\w+)* ?= |^(?:def|class|import|from|let|fn|use|pub) \w",
     re.MULTILINE,
 )
+_FENCE = re.compile(r"^ *(?:```|~~~)", re.MULTILINE)
+_VALUE = re.compile(r"""\s*[<\[({'"]""")
+_PROSE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,} [^\W\d_]")
 _HEADING = re.compile(
     r"^(?:#{1,6}\s|[\d.]+\s+[A-Z][^.]*$|[=\-~^]{3,}$|[\w.]+\([^)]*\)(?: -> .+)?$)"
 )  # and bare signatures
@@ -60,9 +64,9 @@ def choose_quotes(passages: Sequence[Quotable]) -> list[tuple[int, int, int]]:
     for score, place, number in sorted(scored, reverse=True):
         if len(picked) < MOST and score >= _ENOUGH * first[0] and score > 0:
             picked.add((place, number))
-    following = first[2] + 1
-    if len(picked) < MOST and following < len(passages[0].spans) and _quotable(passages[0], following):
-        picked.add((0, following))  # what comes next says mostly more of the same
+    for number in (first[2] + 1, first[2] - 1, first[2] + 2):
+        if len(picked) < MOST and 0 <= number < len(passages[0].spans) and _quotable(passages[0], number):
+            picked.add((0, number))
     quotes: list[tuple[int, int, int]] = []
     for place in sorted({place for place, _ in picked}):
         numbers = {number for where, number in picked if where == place}
@@ -82,7 +86,10 @@ def _quotable(passage: Quotable, number: int) -> bool:
 def _code(passage: Quotable, number: int) -> float:
     """What is code answers seldom by itself: its prose does."""
     start, end = passage.spans[number]
-    return _CODE if _CODE_LINE.search(passage.text[start:end]) else 0.0
+    sentence = passage.text[start:end]
+    fences = len(_FENCE.findall(passage.text, 0, start))
+    value = sentence.isascii() and _VALUE.match(sentence) and not _PROSE.search(sentence)
+    return _CODE if fences % 2 or value or _CODE_LINE.search(sentence) else 0.0
 
 
 def _spans(passage: Quotable, numbers: set[int]) -> list[tuple[int, int]]:

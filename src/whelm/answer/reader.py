@@ -79,8 +79,10 @@ class Reader:
     def weights(self) -> WordWeights:
         return self.signals.weights
 
-    def read(self, question: str, candidates: Sequence[Passage], language: str = "en") -> list[Reading]:
-        """One reading for each candidate, in their order."""
+    def read(
+        self, question: str, candidates: Sequence[Passage], language: str = "en", spans: bool = True
+    ) -> list[Reading]:
+        """One reading for each candidate, in their order; without `spans` the cross-encoder reads only if it judges."""
         if not candidates:
             return []
         candidates = self._with_cosines(question, candidates, language)
@@ -90,7 +92,7 @@ class Reader:
         asked = question_signals(question, language)
         judged = model.judge(rows[:, [SIGNALS.index(name) for name in model.columns]], asked)
         deep: dict[int, DeepReading] = {}
-        if which == "cosine" and self.deep is not None:
+        if which == "cosine" and self.deep is not None and (spans or "deep" in self.joints):
             chosen = worth_reading(judged.scores, self.max_deep)
             read = self.deep.read(
                 question, [candidates[i] for i in chosen], [sentences[i] for i in chosen], self.weights
@@ -99,8 +101,8 @@ class Reader:
             if "deep" in self.joints:
                 judged = judge_deeply(self.joints["deep"], judged, deep, asked)
         readings = []
-        for i, (spans, fits) in enumerate(sentences):
-            start, end, tight_start, tight_end = place_answer(spans, fits, deep.get(i))
+        for i, (units, fits) in enumerate(sentences):
+            start, end, tight_start, tight_end = place_answer(units, fits, deep.get(i))
             readings.append(
                 Reading(
                     float(judged.probabilities[i]), start, end, float(judged.scores[i]), tight_start, tight_end,
