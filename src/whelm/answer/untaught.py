@@ -26,13 +26,15 @@ class UntaughtReader(Reader):
     def __init__(self, static: Embedder | None, encoder: Embedder | None) -> None:
         super().__init__(WordWeights({}, 0), {}, static, encoder)
 
-    def read(self, question: str, candidates: Sequence[Passage], language: str = "en") -> list[Reading]:
+    def read(
+        self, question: str, candidates: Sequence[Passage], language: str = "en", spans: bool = True
+    ) -> list[Reading]:
         if not candidates:
             return []
         rows, sentences = self.signals.rows_and_sentences(question, candidates, language)
         readings = []
-        for row, (spans, fits) in zip(rows, sentences, strict=True):
-            start, end = best_window(spans, fits)
+        for row, (units, fits) in zip(rows, sentences, strict=True):
+            start, end = best_window(units, fits)
             share = float(row[_SOFT])
             readings.append(Reading(share, start, end, 0.0, start, end, float(rows[:, _SOFT].max())))
         return readings
