@@ -70,3 +70,12 @@ def test_what_stands_beside_the_answer_fills_up() -> None:
     spans = [(text.index(s), text.index(s) + len(s)) for s in sentences]
     fits = np.array([0.1, 1.0, 0.1, 0.1], np.float32)
     assert choose_quotes([Quotable(text, frozenset(), spans, fits, 1.0)]) == [(0, 0, spans[2][1])]
+
+
+def test_the_sentence_that_opens_a_passage_has_a_start_over_the_others() -> None:
+    parts = ["Copy a whole tree to another place.", "The callable is called once.", "It may be None too.", "Errors go on."]
+    text = " ".join(parts)
+    spans = [(text.index(part), text.index(part) + len(part)) for part in parts]
+    fits = np.array([0.8, 0.0, 1.0, 0.0], np.float32)
+    (quote,) = choose_quotes([Quotable(text, frozenset(), spans, fits, 1.0)])
+    assert quote[1] == 0

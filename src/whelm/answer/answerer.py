@@ -272,7 +272,7 @@ class Answerer:
 
     def _quotes(self, question: str, candidates: list[Candidate]) -> list[Citation]:
         """Up to three sentences of the best passages."""
-        best = [c for c in candidates[:_QUOTED] if c.reading.end > c.reading.start]
+        best = self._with_opening([c for c in candidates[:_QUOTED] if c.reading.end > c.reading.start])
         passages = [Passage(c.text, _title(c.document, c.chunk)) for c in best]
         _, sentences = self.reader.signals.rows_and_sentences(question, passages, self.language)
         quotable = [
@@ -286,6 +286,16 @@ class Answerer:
             for c, (spans, fits) in zip(best, sentences, strict=True)
         ]
         return [_citation(best[i], start, end) for i, start, end in choose_quotes(quotable)]
+
+    def _with_opening(self, best: list[Candidate]) -> list[Candidate]:
+        """Among them the opening of the best one's document: a reference says there what the thing is for."""
+        if not best:
+            return best
+        opening = self.index.chunks(best[0].document.id)[0]
+        if any(c.chunk.id == opening.id for c in best):
+            return best
+        text = _text({best[0].document.id: best[0].document}, opening)
+        return [best[0], replace(best[0], chunk=opening, text=text), *best[1 : _QUOTED - 1]]
 
     def _sentence_cosines(
         self, question: str, text: str, spans: Sequence[tuple[int, int]]
