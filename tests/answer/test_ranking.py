@@ -53,3 +53,8 @@ def test_documents_stand_in_the_order_of_the_sum_of_their_candidates() -> None:
     # within one document nothing moves, and its best is the logarithm of its sum
     assert np.allclose(raised[:3] - raised[0], scores[:3] - scores[0])
     assert np.isclose(raised[0], np.log(np.exp(scores[:3]).sum()))
+
+
+def test_a_file_that_lacks_a_feature_takes_the_prior_for_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "ranking.json").write_text('{"reader": 0.5, "cosine": 9.0}')
+    assert FinalRanking.load(tmp_path / "ranking.json").weights == (0.5, 9.0, *PRIOR[2:])

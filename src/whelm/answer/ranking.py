@@ -60,7 +60,8 @@ class FinalRanking:
     @classmethod
     def load(cls, path: Path) -> FinalRanking:
         body = json.loads(path.read_text())
-        return cls(tuple(float(body[name]) for name in FEATURES))
+        # a run that was built before a feature was known keeps its other weights
+        return cls(tuple(float(body.get(name, weight)) for name, weight in zip(FEATURES, PRIOR, strict=True)))
 
 
 def features(
