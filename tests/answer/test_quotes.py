@@ -73,7 +73,12 @@ def test_what_stands_beside_the_answer_fills_up() -> None:
 
 
 def test_the_sentence_that_opens_a_passage_has_a_start_over_the_others() -> None:
-    parts = ["Copy a whole tree to another place.", "The callable is called once.", "It may be None too.", "Errors go on."]
+    parts = [
+        "Copy a whole tree to another place.",
+        "The callable is called once.",
+        "It may be None too.",
+        "Errors go on.",
+    ]
     text = " ".join(parts)
     spans = [(text.index(part), text.index(part) + len(part)) for part in parts]
     fits = np.array([0.8, 0.0, 1.0, 0.0], np.float32)

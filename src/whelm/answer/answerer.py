@@ -287,7 +287,9 @@ class Answerer:
         ]
         quotes = [_citation(best[i], start, end) for i, start, end in choose_quotes(quotable)]
         places = {quote.document: place for place, quote in reversed(list(enumerate(quotes)))}
-        return sorted(quotes, key=lambda quote: (places[quote.document], quote.start))  # a document's as they stand in it
+        return sorted(
+            quotes, key=lambda quote: (places[quote.document], quote.start)
+        )  # a document's as they stand in it
 
     def _with_opening(self, best: list[Candidate]) -> list[Candidate]:
         """Among them the opening of the best one's document: a reference says there what the thing is for."""
