@@ -37,6 +37,7 @@ Mode = Literal["auto", "quote", "write"]
 MAX_QUESTION_CHARACTERS = 20_000
 _SURELY_NEW, _SURELY_FOLLOWS = 0.1, 0.5  # probability that a question follows up the one before
 _QUOTED = 3  # passages that sentences are quoted from
+_SHORT = 8  # chunks of a document whose opening speaks for all of it; that of a book's chapter does not
 _SENTENCES, _SENTENCE = 12, 240  # sentences of a passage, and characters of each, that the encoder compares
 _COSINE = 3.0  # weight of the encoder's cosine of a sentence beside its fit
 
@@ -292,10 +293,11 @@ class Answerer:
         )  # a document's as they stand in it
 
     def _with_opening(self, best: list[Candidate]) -> list[Candidate]:
-        """Among them the opening of the best one's document: a reference says there what the thing is for."""
-        if not best:
+        """Among them the opening of the best one's document, if short: a reference says there what the thing is for."""
+        chunks = self.index.chunks(best[0].document.id) if best else []
+        if not chunks or len(chunks) > _SHORT:
             return best
-        opening = self.index.chunks(best[0].document.id)[0]
+        opening = chunks[0]
         if any(c.chunk.id == opening.id for c in best):
             return best
         text = _text({best[0].document.id: best[0].document}, opening)
