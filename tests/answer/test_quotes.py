@@ -84,3 +84,11 @@ def test_the_sentence_that_opens_a_passage_has_a_start_over_the_others() -> None
     fits = np.array([0.8, 0.0, 1.0, 0.0], np.float32)
     (quote,) = choose_quotes([Quotable(text, frozenset(), spans, fits, 1.0)])
     assert quote[1] == 0
+
+
+def test_a_comment_in_the_source_is_not_quoted() -> None:
+    text = "<!-- Not extracting this listing: the threads run differently\non each run. -->\nA mutex lets one thread at a time in."
+    hidden = text.index("on each run")
+    spans = [(0, hidden), (hidden, text.index("A mutex") - 1), (text.index("A mutex"), len(text))]
+    said = choose_quotes([Quotable(text, frozenset(), spans, np.array([1.0, 1.2, 0.5], np.float32), 1.0)])
+    assert [text[a:b] for _, a, b in said] == ["A mutex lets one thread at a time in."]

@@ -88,6 +88,8 @@ def _sentence_scores(passage: Quotable) -> list[tuple[float, int]]:
 def _quotable(passage: Quotable, number: int) -> bool:
     start, end = passage.spans[number]
     sentence = passage.text[start:end].strip()
+    if passage.text.rfind("<!--", 0, end) > passage.text.rfind("-->", 0, start):
+        return False  # a comment in the source, which no reader of the page sees
     bare = sentence.strip("#*_`= ").casefold()
     return not (
         bare in passage.headings or _HEADING.match(sentence) or sentence.endswith(("?", "？")) or len(sentence) < 12
